@@ -1,0 +1,50 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace keyrota {
+
+/// One rule of the policy: which keys, and the thresholds for them. An empty matcher matches every
+/// key; the first rule that matches a key holds for it; `default` stands last and matches all.
+struct PolicyRule {
+    std::string name;
+    std::string type;                                             // public | secret | test
+    std::string environment;                                      // production | test
+    std::string service_plan;                                     // name of a plan
+    std::string team;                                             // name of a team
+    std::string owner;                                            // email address of an owner
+    std::string scope;                                            // one of the key's scopes
+    std::vector<std::chrono::microseconds> expiry_notice_before;  // longest first
+};
+
+/// The configuration in force: flag > environment > file > default. Every option, its unit, default
+/// and reason stand in config/keyrota.yaml and in the table of options.cpp.
+struct Config {
+    struct Database {
+        std::string url = "embedded";
+        std::string admin_url;  // for db init, db migrate and sample load; empty: url
+        std::chrono::microseconds connect_timeout = std::chrono::seconds(10);
+        std::chrono::microseconds statement_timeout = std::chrono::minutes(30);
+        std::chrono::microseconds lock_timeout = std::chrono::seconds(2);
+        std::chrono::microseconds idle_in_transaction_timeout = std::chrono::minutes(1);
+    } database;
+    struct Limits {
+        std::int64_t batch_size = 1000;  // items in one transaction
+        std::int64_t duty =
+            100;  // percent of the time spent working; the rest is a pause after each batch
+        std::int64_t max_tries = 5;  // of a batch that meets a lock or a deadlock
+    } limits;
+    struct Log {
+        std::string level = "info";
+        std::string format = "text";
+        std::string file;  // empty: standard error
+    } log;
+    std::filesystem::path data_dir;
+    std::vector<PolicyRule> policy;  // never empty: ends with `default`
+};
+
+}  // namespace keyrota

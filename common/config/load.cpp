@@ -1,0 +1,537 @@
+#include "config/load.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <set>
+#include <tuple>
+
+#include "config/options.h"
+#include "error/error.h"
+#include "error/suggestion.h"
+
+namespace keyrota {
+namespace {
+
+using Durations = std::vector<std::chrono::microseconds>;
+
+// Names that begin like an option's variable and are none.
+constexpr std::string_view kFileVariable = "KEYROTA_CONFIG";
+constexpr std::string_view kVariablePrefix = "KEYROTA_";
+
+/// Where a text stands, for people; file, line and column also give the errors their order.
+struct Place {
+    std::string name;
+    int line = 0;
+    int column = 0;
+};
+
+struct Problem {
+    Place place;
+    Complaint complaint;
+};
+
+/// A policy rule as far as it is read; the default rule carries the origins of all other options.
+struct Draft {
+    PolicyRule rule;
+    std::map<std::string, std::string> origins;  // path -> who set it, rightly or wrongly
+};
+
+struct Loading {
+    std::filesystem::path file;
+    std::string text;  // of the file
+    Config config;
+    Draft defaults;
+    std::vector<Draft> rules;
+    std::vector<Problem> problems;
+};
+
+/// What somebody meant who left out the beginning: `lock_timeout` is database.lock_timeout.
+std::string did_you_mean_ending(std::string_view ending, const std::vector<std::string>& names) {
+    for (const std::string& name : names)
+        if (name.ends_with(ending)) return fmt::format("Did you mean \"{}\"?", name);
+    return "";
+}
+
+void complain(Loading& loading, const Place& place, std::string message, std::string hint = "") {
+    loading.problems.push_back({place, {std::move(message), std::move(hint)}});
+}
+
+// -------------------------------------------------------------------------------------------------
+// Values, wherever they come from
+
+struct Text {
+    std::string text;
+    Place place;
+};
+
+bool is_list(const Member& member) {
+    return std::holds_alternative<Durations*>(member);
+}
+
+void set_value(Loading& loading, const Option& option, Draft& draft,
+               const std::vector<Text>& texts) {
+    const Member member = option.member(loading.config, draft.rule);
+    if (is_list(member)) std::get<Durations*>(member)->clear();
+    for (const Text& text : texts)
+        if (auto complaint = read_value(option, member, text.text))
+            loading.problems.push_back({text.place, *std::move(complaint)});
+}
+
+/// The items of a list that is one text: `[30d, 7d]`, `30d,7d`, `[]`.
+std::optional<std::vector<Text>> split(std::string_view list, const Place& place) {
+    const auto trim = [](std::string_view text) {
+        while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+        while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+        return text;
+    };
+    list = trim(list);
+    const bool bracketed = list.size() >= 2 && list.front() == '[' && list.back() == ']';
+    if (bracketed) list = trim(list.substr(1, list.size() - 2));
+    std::vector<Text> items;
+    // An empty variable is more likely a mistake than the wish for no warnings at all.
+    if (list.empty()) return bracketed ? std::optional(items) : std::nullopt;
+    for (std::size_t begin = 0; begin <= list.size();) {
+        const std::size_t comma = std::min(list.find(',', begin), list.size());
+        items.push_back({std::string(trim(list.substr(begin, comma - begin))), place});
+        begin = comma + 1;
+    }
+    return items;
+}
+
+/// A value from the environment or a flag.
+void set_from_text(Loading& loading, const Option& option, const std::string& text,
+                   const Place& place, const std::string& origin) {
+    Draft& draft = loading.defaults;
+    draft.origins[option.path] = origin;
+    if (!is_list(option.member(loading.config, draft.rule))) {
+        set_value(loading, option, draft, {{text, place}});
+    } else if (const auto items = split(text, place)) {
+        set_value(loading, option, draft, *items);
+    } else {
+        complain(loading, place, option.path + " must be a list",
+                 "For example [30d, 7d], or [] for none.");
+    }
+}
+
+// -------------------------------------------------------------------------------------------------
+// The file
+
+/// The text of the file; nothing, and a problem where that is one, if it must not be used.
+std::optional<std::string> read_file(Loading& loading, const std::filesystem::path& path,
+                                     bool must_exist) {
+    const Place place{path.string()};
+    const auto refuse = [&](std::string message, std::string hint = "") {
+        complain(loading, place, std::move(message), std::move(hint));
+        return std::nullopt;
+    };
+    // Without O_NONBLOCK opening a named pipe would wait for a writer.
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0) {
+        if (!must_exist && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
+        return refuse(fmt::format("the configuration cannot be read: {}", std::strerror(errno)));
+    }
+    struct Closer {
+        int descriptor;
+        ~Closer() { ::close(descriptor); }
+    } const closer{descriptor};
+
+    // Of the open file, not of its name: what is checked is what is read.
+    struct stat status {};
+    if (::fstat(descriptor, &status) != 0)
+        return refuse(fmt::format("the configuration cannot be read: {}", std::strerror(errno)));
+    if (S_ISDIR(status.st_mode)) return refuse("the configuration is a directory, not a file");
+    if (!S_ISREG(status.st_mode)) return refuse("the configuration is not a regular file");
+    if (status.st_uid != 0 && status.st_uid != ::geteuid())
+        return refuse(
+            "the configuration belongs to neither root nor the user who runs keyrota",
+            fmt::format("Check what is in it, then `chown {} {}`.", ::geteuid(), path.string()));
+    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return refuse("the configuration can be written by others than its owner",
+                      fmt::format("Check what is in it, then `chmod go-w {}`.", path.string()));
+
+    std::string text;
+    char buffer[65536];
+    for (;;) {
+        const ssize_t got = ::read(descriptor, buffer, sizeof buffer);
+        if (got == 0) return text;
+        if (got > 0) text.append(buffer, static_cast<std::size_t>(got));
+        if (got < 0 && errno != EINTR)
+            return refuse(
+                fmt::format("the configuration cannot be read: {}", std::strerror(errno)));
+    }
+}
+
+Place place_at(const Loading& loading, const YAML::Mark& mark) {
+    const int line = std::max(mark.line, 0) + 1;
+    const int column = std::max(mark.column, 0) + 1;
+    return {fmt::format("{}:{}:{}", loading.file.string(), line, column), line, column};
+}
+
+/// An empty value has the mark of whatever comes next: its key says better where it is missing.
+Place place_of(const Loading& loading, const YAML::Node& value, const YAML::Node& key) {
+    return place_at(loading, value.IsNull() ? key.Mark() : value.Mark());
+}
+
+const char* kind_of(const YAML::Node& node) {
+    if (node.IsMap()) return "a mapping";
+    if (node.IsSequence()) return "a list";
+    return node.IsScalar() ? "a single value" : "empty";
+}
+
+bool is_quoted(const YAML::Node& node) {
+    return node.Tag() == "!";
+}
+
+/// yaml-cpp takes the end of the file for the closing quote, and a file cut short for a whole one.
+bool lacks_closing_quote(const Loading& loading, const YAML::Node& node) {
+    const std::string& text = loading.text;
+    const auto begin = static_cast<std::size_t>(node.Mark().pos);
+    if (!is_quoted(node) || begin >= text.size()) return false;
+    const char quote = text[begin];
+    if (quote != '\'' && quote != '"') return false;  // a block
+    for (std::size_t i = begin + 1; i < text.size(); ++i) {
+        const bool escapes = quote == '"' ? text[i] == '\\' : text.compare(i, 2, "''") == 0;
+        if (escapes)
+            ++i;
+        else if (text[i] == quote)
+            return false;
+    }
+    return true;
+}
+
+/// A scalar that can be read as text; else a problem.
+bool is_usable(Loading& loading, const std::string& path, const YAML::Node& node,
+               const Place& place) {
+    if (!node.IsScalar())
+        complain(loading, place,
+                 fmt::format("{} must be a single value, not {}", path, kind_of(node)),
+                 node.IsNull() ? "Write '' for an empty text." : "");
+    else if (node.Tag() != "?" && !is_quoted(node))
+        complain(loading, place, path + " has a YAML tag, which no option takes");
+    else if (lacks_closing_quote(loading, node))
+        complain(loading, place, path + " lacks its closing quote");
+    else
+        return true;
+    return false;
+}
+
+void visit_option(Loading& loading, const Option& option, const YAML::Node& key,
+                  const YAML::Node& value, Draft& draft) {
+    const Place place = place_of(loading, value, key);
+    draft.origins[option.path] = fmt::format("{}:{}", loading.file.string(), key.Mark().line + 1);
+    const Member member = option.member(loading.config, draft.rule);
+    std::vector<Text> texts;
+    if (!is_list(member)) {
+        if (!is_usable(loading, option.path, value, place)) return;
+        if (std::holds_alternative<std::int64_t*>(member) && is_quoted(value))
+            return complain(loading, place,
+                            option.path + " must be a whole number, not a text in quotes");
+        texts.push_back({value.Scalar(), place});
+    } else {
+        if (!value.IsSequence())
+            return complain(loading, place,
+                            fmt::format("{} must be a list, not {}", option.path, kind_of(value)),
+                            "For example [30d, 7d], or [] for none.");
+        for (const YAML::Node& item : value) {
+            const Place where = place_of(loading, item, value);
+            if (is_usable(loading, "an item of " + option.path, item, where))
+                texts.push_back({item.Scalar(), where});
+        }
+    }
+    set_value(loading, option, draft, texts);
+}
+
+void complain_unknown(Loading& loading, const std::string& section, const std::string& name,
+                      const Place& place) {
+    // A URL that lost its key would be echoed with its password.
+    const bool is_name =
+        !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+            return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '.';
+        });
+    if (!is_name) return complain(loading, place, "this is not the name of an option");
+
+    const std::vector<std::string> here = options_in(section);
+    std::vector<std::string> everywhere;
+    for (const Option& option : options()) everywhere.push_back(option.path);
+    std::string hint = did_you_mean(name, here);
+    if (hint.empty()) hint = did_you_mean_ending("." + name, everywhere);
+    if (hint.empty()) hint = fmt::format("Known here: {}.", fmt::join(here, ", "));
+    complain(loading, place, "unknown option " + in_quotes(name), std::move(hint));
+}
+
+void visit_rules(Loading& loading, const YAML::Node& key, const YAML::Node& list);
+
+/// Reads what stands below `section` ("" for the top) into the configuration and into `draft`.
+void visit_section(Loading& loading, const std::string& section, const YAML::Node& key,
+                   const YAML::Node& node, Draft& draft) {
+    if (node.IsNull()) return;  // all of its options are commented out
+    if (!node.IsMap())
+        return complain(loading, place_of(loading, node, key),
+                        fmt::format("{} must be a mapping, not {}",
+                                    section.empty() ? "the configuration" : section, kind_of(node)),
+                        fmt::format("Known here: {}.", fmt::join(options_in(section), ", ")));
+    const std::vector<std::string> known = options_in(section);
+    std::set<std::string> seen;
+    for (const auto& entry : node) {
+        const Place place = place_at(loading, entry.first.Mark());
+        if (!entry.first.IsScalar()) {
+            complain(loading, place, "the name of an option must be a text");
+            continue;
+        }
+        const std::string& name = entry.first.Scalar();
+        if (std::find(known.begin(), known.end(), name) == known.end()) {
+            complain_unknown(loading, section, name, place);
+            continue;
+        }
+        const std::string path = section.empty() ? name : fmt::format("{}.{}", section, name);
+        if (!seen.insert(name).second)
+            complain(loading, place, path + " is set twice");
+        else if (const Option* option = find_option(path))
+            visit_option(loading, *option, entry.first, entry.second, draft);
+        else if (path + "[]." == kPolicyRules)
+            visit_rules(loading, entry.first, entry.second);
+        else
+            visit_section(loading, path, entry.first, entry.second, draft);
+    }
+}
+
+void check_rule(Loading& loading, const Draft& draft, const YAML::Node& node) {
+    const Place place = place_at(loading, node.Mark());
+    const auto sets = [&](const std::string& start) {
+        const auto found = draft.origins.lower_bound(start);
+        return found != draft.origins.end() && found->first.starts_with(start);
+    };
+    const std::string& name = draft.rule.name;
+    if (!sets("policy.rules[].match."))
+        complain(loading, place, "a policy rule must say which keys it is for",
+                 "Without a match it would hide the rules below it; what holds for all keys "
+                 "belongs in policy.defaults.");
+    if (!sets("policy.rules[].name")) return complain(loading, place, "a policy rule needs a name");
+    if (name.empty()) return;  // said already
+
+    const Place at_name = place_at(loading, node["name"].Mark());
+    if (name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos)
+        complain(
+            loading, at_name,
+            "the name of a policy rule must consist of a-z, 0-9 and -, not " + in_quotes(name));
+    if (name == "default")
+        complain(loading, at_name,
+                 "\"default\" is the name of the rule that policy.defaults makes");
+    for (const Draft& other : loading.rules)
+        if (other.rule.name == name)
+            complain(loading, at_name,
+                     fmt::format("another policy rule is named {}", in_quotes(name)));
+}
+
+void visit_rules(Loading& loading, const YAML::Node& key, const YAML::Node& list) {
+    if (list.IsNull()) return;
+    if (!list.IsSequence())
+        return complain(loading, place_of(loading, list, key),
+                        fmt::format("policy.rules must be a list, not {}", kind_of(list)));
+    for (const YAML::Node& node : list) {
+        if (!node.IsMap()) {
+            complain(loading, place_of(loading, node, list),
+                     fmt::format("a policy rule must be a mapping, not {}", kind_of(node)));
+            continue;
+        }
+        Draft draft;
+        visit_section(loading, "policy.rules[]", node, node, draft);
+        check_rule(loading, draft, node);
+        loading.rules.push_back(std::move(draft));
+    }
+}
+
+void visit_file(Loading& loading) {
+    if (loading.text.starts_with("\xef\xbb\xbf"))
+        loading.text.erase(0, 3);  // marks count from after it
+    try {
+        const std::vector<YAML::Node> documents = YAML::LoadAll(loading.text);
+        // Not taken for "the defaults": a file that was cut short is more likely.
+        if (documents.empty() || documents.front().IsNull())
+            complain(loading, place_at(loading, {}), "the configuration is empty",
+                     "Write {} if all options are to have their defaults.");
+        else if (documents.size() > 1)
+            complain(loading, place_at(loading, documents[1].Mark()),
+                     "a second YAML document begins here; a configuration is one document");
+        else
+            visit_section(loading, "", documents.front(), documents.front(), loading.defaults);
+    } catch (const YAML::Exception& e) {
+        // Behind a colon yaml-cpp repeats a part of the text, which may be of a secret.
+        complain(loading, place_at(loading, e.mark),
+                 "not valid YAML: " + e.msg.substr(0, e.msg.find(':')));
+    }
+    std::stable_sort(
+        loading.problems.begin(), loading.problems.end(), [](const Problem& a, const Problem& b) {
+            return std::tie(a.place.line, a.place.column) < std::tie(b.place.line, b.place.column);
+        });
+}
+
+// -------------------------------------------------------------------------------------------------
+// The sources in their order
+
+void load_file(Loading& loading, const ConfigSources& sources) {
+    const auto variable = sources.environment.find(std::string(kFileVariable));
+    const bool named_by_variable =
+        variable != sources.environment.end() && !variable->second.empty();
+    const std::filesystem::path path = sources.file        ? *sources.file
+                                       : named_by_variable ? std::filesystem::path(variable->second)
+                                                           : sources.system_file;
+    auto text = read_file(loading, path, sources.file.has_value() || named_by_variable);
+    if (!text) return;
+    loading.file = path;
+    loading.text = *std::move(text);
+    visit_file(loading);
+}
+
+void load_environment(Loading& loading, const std::map<std::string, std::string>& environment) {
+    std::vector<std::string> known{std::string(kFileVariable)};
+    for (const Option& option : options()) {
+        const std::string name = environment_variable(option);
+        if (name.empty()) continue;
+        known.push_back(name);
+        const auto found = environment.find(name);
+        if (found == environment.end()) continue;
+        const std::string place = "environment " + name;
+        set_from_text(loading, option, found->second, {place}, place);
+    }
+    for (const auto& [name, value] : environment) {
+        if (!name.starts_with(kVariablePrefix)) continue;
+        if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+        std::string hint = did_you_mean(name, known);
+        if (hint.empty())
+            hint = did_you_mean_ending(name.substr(kVariablePrefix.size() - 1), known);
+        complain(loading, {"environment " + name}, "no option has this variable", std::move(hint));
+    }
+}
+
+void load_flags(Loading& loading, const std::map<std::string, std::string>& flags) {
+    for (const auto& [path, text] : flags) {
+        const Option* option = find_option(path);
+        assert(option != nullptr);
+        std::string flag = "--" + path;
+        std::replace_if(
+            flag.begin(), flag.end(), [](char c) { return c == '.' || c == '_'; }, '-');
+        set_from_text(loading, *option, text, {flag}, "flag");
+    }
+}
+
+/// Where keyrota may write if nobody says so; empty if that cannot be known.
+std::filesystem::path default_data_dir(const std::map<std::string, std::string>& environment) {
+    if (::geteuid() == 0) return "/var/lib/keyrota";
+    const auto directory = [&](const char* name) {
+        const auto found = environment.find(name);
+        return found == environment.end() ? std::filesystem::path()
+                                          : std::filesystem::path(found->second);
+    };
+    // The XDG specification has a relative path ignored.
+    if (directory("XDG_DATA_HOME").is_absolute()) return directory("XDG_DATA_HOME") / "keyrota";
+    if (directory("HOME").is_absolute()) return directory("HOME") / ".local/share/keyrota";
+    return {};
+}
+
+void complete_data_dir(Loading& loading, const ConfigSources& sources) {
+    std::filesystem::path& data_dir = loading.config.data_dir;
+    if (loading.defaults.origins.count("data_dir") == 0) {
+        data_dir = default_data_dir(sources.environment);
+        if (data_dir.empty())
+            complain(loading, {"data_dir"},
+                     "no default, since neither XDG_DATA_HOME nor HOME is set",
+                     "Set data_dir, KEYROTA_DATA_DIR or HOME.");
+    }
+    if (!data_dir.empty()) data_dir = std::filesystem::absolute(data_dir).lexically_normal();
+}
+
+std::string origin_of(const Draft& draft, const std::string& path) {
+    const auto found = draft.origins.find(path);
+    return found == draft.origins.end() ? "default" : found->second;
+}
+
+/// Gives the rules what they do not set themselves, once it is known what the defaults are.
+void inherit_defaults(Loading& loading) {
+    for (Draft& draft : loading.rules)
+        for (const Option& option : options()) {
+            if (!option.path.starts_with(kPolicyRules) || draft.origins.count(option.path) != 0)
+                continue;
+            const Option* parent =
+                find_option(std::string(kPolicyDefaults) + option.path.substr(kPolicyRules.size()));
+            if (parent == nullptr) continue;
+            const Member from = parent->member(loading.config, loading.defaults.rule);
+            std::visit([&](auto* to) { *to = *std::get<decltype(to)>(from); },
+                       option.member(loading.config, draft.rule));
+            draft.origins[option.path] = origin_of(loading.defaults, parent->path);
+        }
+}
+
+std::vector<Setting> list_settings(Loading& loading) {
+    std::vector<Setting> settings;
+    for (const Option& option : options()) {
+        if (option.path.starts_with(kPolicyRules)) continue;
+        settings.push_back({option.path,
+                            shown(option, option.member(loading.config, loading.defaults.rule)),
+                            origin_of(loading.defaults, option.path)});
+    }
+    for (Draft& draft : loading.rules)
+        for (const Option& option : options()) {
+            const auto origin = draft.origins.find(option.path);
+            if (origin == draft.origins.end() || option.path == "policy.rules[].name") continue;
+            settings.push_back({fmt::format("policy.rules.{}.{}", draft.rule.name,
+                                            option.path.substr(kPolicyRules.size())),
+                                shown(option, option.member(loading.config, draft.rule)),
+                                origin->second});
+        }
+    return settings;
+}
+
+[[noreturn]] void refuse(const std::vector<Problem>& problems) {
+    std::string message;
+    for (const auto& [place, complaint] : problems) {
+        if (!message.empty()) message += '\n';
+        message += place.name + ": " + complaint.message;
+        if (!complaint.hint.empty()) message += "\n  HINT: " + complaint.hint;
+    }
+    throw Error(ExitCode::config, message);
+}
+
+}  // namespace
+
+LoadedConfig load_config(const ConfigSources& sources) {
+    using std::chrono::hours;
+    Loading loading;
+    loading.defaults.rule.name = "default";
+    for (const int days : {30, 14, 7, 3, 1})
+        loading.defaults.rule.expiry_notice_before.push_back(hours(24 * days));
+
+    load_file(loading, sources);
+    load_environment(loading, sources.environment);
+    load_flags(loading, sources.flags);
+    complete_data_dir(loading, sources);
+    if (!loading.problems.empty()) refuse(loading.problems);
+
+    inherit_defaults(loading);
+    std::vector<Setting> settings = list_settings(loading);
+    for (Draft& draft : loading.rules) loading.config.policy.push_back(std::move(draft.rule));
+    loading.config.policy.push_back(std::move(loading.defaults.rule));
+    return {std::move(loading.config), std::move(settings), std::move(loading.file)};
+}
+
+std::map<std::string, std::string> process_environment() {
+    std::map<std::string, std::string> environment;
+    for (char** entry = ::environ; *entry != nullptr; ++entry) {
+        const std::string_view text = *entry;
+        const std::size_t equals = text.find('=');
+        if (equals != std::string_view::npos)
+            environment.emplace(text.substr(0, equals), text.substr(equals + 1));
+    }
+    return environment;
+}
+
+}  // namespace keyrota

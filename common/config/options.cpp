@@ -1,0 +1,315 @@
+#include "config/options.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <functional>
+
+#include "error/suggestion.h"
+#include "postgres/connection.h"
+#include "time/timestamp.h"
+
+namespace keyrota {
+namespace {
+
+using std::chrono::microseconds;
+
+constexpr std::int64_t kMillisecond = 1'000;
+constexpr std::int64_t kSecond = 1'000 * kMillisecond;
+constexpr std::int64_t kMinute = 60 * kSecond;
+constexpr std::int64_t kHour = 60 * kMinute;
+constexpr std::int64_t kDay = 24 * kHour;
+
+// Binds an option to a member: of_config<&Config::database, &Config::Database::url>.
+template <auto... Path>
+Member of_config(Config& config, PolicyRule&) {
+    return &(config.*....*Path);
+}
+template <auto Field>
+Member of_rule(Config&, PolicyRule& rule) {
+    return &(rule.*Field);
+}
+
+using Database = Config::Database;
+using Limits = Config::Limits;
+using Log = Config::Log;
+
+// The table. A new option is one row here, one member in config.h and one paragraph in
+// config/keyrota.yaml.
+const Option kTable[] = {
+    {.path = "database.url",
+     .member = of_config<&Config::database, &Database::url>,
+     .help = "the database to work on: `embedded`, a postgresql:// URL, or libpq keywords",
+     .range = {0, 4096},
+     .secrecy = Secrecy::url},
+    {.path = "database.admin_url",
+     .member = of_config<&Config::database, &Database::admin_url>,
+     .help = "the same database as a role that may create tables; empty means database.url",
+     .range = {0, 4096},
+     .secrecy = Secrecy::url},
+    {.path = "database.connect_timeout",
+     .member = of_config<&Config::database, &Database::connect_timeout>,
+     .help = "how long to wait for the server to accept a connection",
+     .range = {kSecond, 10 * kMinute, kSecond}},
+    {.path = "database.statement_timeout",
+     .member = of_config<&Config::database, &Database::statement_timeout>,
+     .help = "the longest that one statement may take",
+     .range = {100 * kMillisecond, 7 * kDay, kMillisecond}},
+    {.path = "database.lock_timeout",
+     .member = of_config<&Config::database, &Database::lock_timeout>,
+     .help = "how long a statement may wait for a lock that somebody else holds",
+     .range = {10 * kMillisecond, kHour, kMillisecond}},
+    {.path = "database.idle_in_transaction_timeout",
+     .member = of_config<&Config::database, &Database::idle_in_transaction_timeout>,
+     .help = "after how long the server ends a transaction in which nothing happens",
+     .range = {100 * kMillisecond, kDay, kMillisecond}},
+    {.path = "limits.batch_size",
+     .member = of_config<&Config::limits, &Limits::batch_size>,
+     .help = "how many items are changed in one transaction",
+     .range = {1, 100'000}},
+    {.path = "limits.duty",
+     .member = of_config<&Config::limits, &Limits::duty>,
+     .help = "percent of the time spent working; the rest is a pause after each batch",
+     .range = {1, 100}},
+    {.path = "limits.max_tries",
+     .member = of_config<&Config::limits, &Limits::max_tries>,
+     .help = "how often a batch is tried that meets a lock or a deadlock",
+     .range = {1, 100}},
+    {.path = "log.level",
+     .member = of_config<&Config::log, &Log::level>,
+     .help = "the least grave entries that are logged",
+     .choices = {"debug", "info", "warn", "error"}},
+    {.path = "log.format",
+     .member = of_config<&Config::log, &Log::format>,
+     .help = "lines for people or one JSON object a line",
+     .choices = {"text", "json"}},
+    {.path = "log.file",
+     .member = of_config<&Config::log, &Log::file>,
+     .help = "the file that the log is appended to; empty means standard error",
+     .range = {0, 4096}},
+    {.path = "data_dir",
+     .member = of_config<&Config::data_dir>,
+     .help = "where keyrota keeps its own files, the embedded database among them",
+     .range = {1, 4096}},
+    {.path = "policy.defaults.expiry.notice_before",
+     .member = of_rule<&PolicyRule::expiry_notice_before>,
+     .help = "how long before the end of a key its owner is warned, once at each of these",
+     .range = {kSecond, 400 * kDay, kSecond}},
+    {.path = "policy.rules[].name",
+     .member = of_rule<&PolicyRule::name>,
+     .help = "what the rule is called in findings, reports and `policy explain`",
+     .range = {1, 63}},
+    {.path = "policy.rules[].match.type",
+     .member = of_rule<&PolicyRule::type>,
+     .help = "the rule holds for keys of this type",
+     .choices = {"public", "secret", "test"}},
+    {.path = "policy.rules[].match.environment",
+     .member = of_rule<&PolicyRule::environment>,
+     .help = "the rule holds for keys of this environment",
+     .choices = {"production", "test"}},
+    {.path = "policy.rules[].match.service_plan",
+     .member = of_rule<&PolicyRule::service_plan>,
+     .help = "the rule holds for keys on the service plan of this name",
+     .range = {1, 200}},
+    {.path = "policy.rules[].match.team",
+     .member = of_rule<&PolicyRule::team>,
+     .help = "the rule holds for keys whose owner is in the team of this name",
+     .range = {1, 200}},
+    {.path = "policy.rules[].match.owner",
+     .member = of_rule<&PolicyRule::owner>,
+     .help = "the rule holds for keys of the owner with this email address",
+     .range = {1, 320}},
+    {.path = "policy.rules[].match.scope",
+     .member = of_rule<&PolicyRule::scope>,
+     .help = "the rule holds for keys that have this scope",
+     .range = {1, 200}},
+};
+
+bool is_number(std::string_view text) {
+    if (!text.empty() && text.front() == '-') text.remove_prefix(1);
+    return !text.empty() &&
+           std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// A value of a secret option is never repeated, not even a part of it.
+std::string but_not(const Option& option, std::string_view text) {
+    return option.secrecy == Secrecy::none ? ", not " + in_quotes(text) : "";
+}
+
+Complaint must_be(const Option& option, std::string_view what, std::string_view text,
+                  std::string hint = "") {
+    return {fmt::format("{} must be {}{}", option.path, what, but_not(option, text)),
+            std::move(hint)};
+}
+
+std::optional<Complaint> read_text(const Option& option, std::string_view text) {
+    if (!option.choices.empty()) {
+        if (std::find(option.choices.begin(), option.choices.end(), text) != option.choices.end())
+            return std::nullopt;
+        return must_be(option, fmt::format("one of {}", fmt::join(option.choices, ", ")), text,
+                       did_you_mean(text, option.choices));
+    }
+    // Line breaks and NUL would go on into connection strings, SQL arrays and log lines.
+    if (std::any_of(text.begin(), text.end(),
+                    [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }))
+        return Complaint{option.path + " must not contain line breaks or control characters", ""};
+    const auto length = static_cast<std::int64_t>(text.size());
+    if (length < option.range.min) return Complaint{option.path + " must not be empty", ""};
+    if (length > option.range.max)
+        return Complaint{
+            fmt::format("{} must not be longer than {} bytes", option.path, option.range.max), ""};
+    return std::nullopt;
+}
+
+std::optional<Complaint> read_number(const Option& option, std::string_view text,
+                                     std::int64_t& number) {
+    if (!is_number(text)) return must_be(option, "a whole number", text);
+    const std::string_view digits = text.substr(text.front() == '-' ? 1 : 0);
+    // YAML 1.1 reads 010 as 8, YAML 1.2 and people as 10.
+    if (digits.size() > 1 && digits.front() == '0')
+        return must_be(option, "a whole number without leading zeros", text);
+    std::int64_t read = 0;
+    const auto error = std::from_chars(text.data(), text.data() + text.size(), read).ec;
+    if (error != std::errc{} || read < option.range.min || read > option.range.max)
+        return must_be(option, fmt::format("from {} to {}", option.range.min, option.range.max),
+                       text);
+    number = read;
+    return std::nullopt;
+}
+
+std::optional<Complaint> read_duration(const Option& option, std::string_view text,
+                                       microseconds& duration) {
+    if (is_number(text) && text.front() != '-') {
+        const bool repeat = option.secrecy == Secrecy::none && text.size() <= 6;
+        return Complaint{
+            fmt::format("{} needs a unit, for example {}{}", option.path, repeat ? text : "30",
+                        option.range.max >= 30 * kDay ? "d" : "s"),
+            ""};
+    }
+    const std::optional<microseconds> read = parse_duration(text);
+    if (!read)
+        return must_be(
+            option, "a duration", text,
+            "Write a whole number and one of the units us, ms, s, m, h, d, w: 90d, 36h, 250ms.");
+    if (read->count() < option.range.min || read->count() > option.range.max)
+        return must_be(option,
+                       fmt::format("from {} to {}", to_string(microseconds(option.range.min)),
+                                   to_string(microseconds(option.range.max))),
+                       text);
+    if (read->count() % option.range.step != 0)
+        return must_be(option,
+                       fmt::format("a multiple of {}", to_string(microseconds(option.range.step))),
+                       text);
+    duration = *read;
+    return std::nullopt;
+}
+
+// One function for each type that a member may have.
+struct Reader {
+    const Option& option;
+    std::string_view text;
+
+    template <typename Text>  // std::string or std::filesystem::path
+    std::optional<Complaint> operator()(Text* member) const {
+        std::optional<Complaint> complaint = read_text(option, text);
+        if (!complaint) *member = text;
+        return complaint;
+    }
+    std::optional<Complaint> operator()(std::int64_t* member) const {
+        return read_number(option, text, *member);
+    }
+    std::optional<Complaint> operator()(microseconds* member) const {
+        return read_duration(option, text, *member);
+    }
+    std::optional<Complaint> operator()(std::vector<microseconds>* member) const {
+        microseconds item{};
+        if (auto complaint = read_duration(option, text, item)) return complaint;
+        const auto place = std::lower_bound(member->begin(), member->end(), item, std::greater<>());
+        if (place != member->end() && *place == item)
+            return Complaint{fmt::format("{} has {} twice", option.path, to_string(item)), ""};
+        member->insert(place, item);
+        return std::nullopt;
+    }
+};
+
+struct Shower {
+    std::string operator()(const std::string* member) const { return *member; }
+    std::string operator()(const std::filesystem::path* member) const { return member->string(); }
+    std::string operator()(const std::int64_t* member) const { return std::to_string(*member); }
+    std::string operator()(const microseconds* member) const { return to_string(*member); }
+    std::string operator()(const std::vector<microseconds>* member) const {
+        std::vector<std::string> items;
+        for (const microseconds item : *member) items.push_back(to_string(item));
+        return fmt::format("[{}]", fmt::join(items, ", "));
+    }
+};
+
+}  // namespace
+
+const std::vector<Option>& options() {
+    static const std::vector<Option> all = [] {
+        std::vector<Option> table(std::begin(kTable), std::end(kTable));
+        for (const Option& option : kTable) {
+            if (!option.path.starts_with(kPolicyDefaults)) continue;
+            table.push_back(option);
+            table.back().path.replace(0, kPolicyDefaults.size(), kPolicyRules);
+        }
+        return table;
+    }();
+    return all;
+}
+
+const Option* find_option(std::string_view path) {
+    for (const Option& option : options())
+        if (option.path == path) return &option;
+    return nullptr;
+}
+
+std::vector<std::string> options_in(std::string_view section) {
+    const std::string prefix = section.empty() ? "" : std::string(section) + ".";
+    std::vector<std::string> names;
+    for (const Option& option : options()) {
+        if (!option.path.starts_with(prefix)) continue;
+        const std::string name = option.path.substr(
+            prefix.size(), option.path.find_first_of(".[", prefix.size()) - prefix.size());
+        if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+    return names;
+}
+
+std::string environment_variable(const Option& option) {
+    if (option.path.find('[') != std::string::npos) return "";
+    std::string name = "KEYROTA_" + option.path;
+    for (char& c : name) {
+        if (c == '.') c = '_';
+        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    }
+    return name;
+}
+
+std::optional<Complaint> read_value(const Option& option, Member member, std::string_view text) {
+    return std::visit(Reader{option, text}, member);
+}
+
+std::string shown(const Option& option, Member member) {
+    std::string text = std::visit(Shower{}, member);
+    if (option.secrecy == Secrecy::none || text.empty()) return text;
+    return option.secrecy == Secrecy::url ? redact_url(text) : "<redacted>";
+}
+
+std::string in_quotes(std::string_view text) {
+    constexpr std::size_t kLongest = 60;
+    std::size_t length = std::min(text.size(), kLongest);
+    const auto inside_character = [&] {
+        return (static_cast<unsigned char>(text[length]) & 0xc0) == 0x80;
+    };
+    while (length > 0 && length < text.size() && inside_character()) --length;  // UTF-8 stays whole
+    std::string shortened(text.substr(0, length));
+    for (char& c : shortened)
+        if ((c >= 0 && c < ' ') || c == 0x7f) c = '?';
+    return '"' + shortened + (length < text.size() ? "...\"" : "\"");
+}
+
+}  // namespace keyrota

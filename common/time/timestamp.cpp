@@ -1,0 +1,83 @@
+#include "time/timestamp.h"
+
+#include <date/date.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <limits>
+#include <sstream>
+
+namespace keyrota {
+namespace {
+
+using std::chrono::microseconds;
+
+struct Unit {
+    std::string_view name;
+    std::int64_t us;
+};
+
+// Largest first: to_string takes the first that divides the duration.
+constexpr std::array<Unit, 7> kUnits{{{"w", 604'800'000'000},
+                                      {"d", 86'400'000'000},
+                                      {"h", 3'600'000'000},
+                                      {"m", 60'000'000},
+                                      {"s", 1'000'000},
+                                      {"ms", 1'000},
+                                      {"us", 1}}};
+
+std::optional<Timestamp> parse_as(const std::string& text, const char* format) {
+    std::istringstream in(text);
+    date::sys_time<microseconds> t;
+    in >> date::parse(format, t);
+    if (in.fail() || in.peek() != std::istringstream::traits_type::eof()) return std::nullopt;
+    return from_micros(t.time_since_epoch().count());
+}
+
+}  // namespace
+
+std::string to_string(Timestamp t) {
+    const date::sys_time<microseconds> instant{t.time_since_epoch()};
+    const auto seconds = date::floor<std::chrono::seconds>(instant);
+    const std::int64_t fraction = (instant - seconds).count();
+    std::string text = date::format("%FT%T", seconds);
+    if (fraction != 0) text += fmt::format(".{:06}", fraction);
+    return text + "Z";
+}
+
+std::optional<Timestamp> parse_timestamp(std::string_view given) {
+    std::string text(given);
+    const std::size_t space = text.find(' ');
+    if (space != std::string::npos) text[space] = 'T';
+    if (text.find('T') == std::string::npos) return parse_as(text, "%F");
+    if (text.back() == 'Z' || text.back() == 'z') {
+        text.pop_back();
+        return parse_as(text, "%FT%T");
+    }
+    if (const auto with_zone = parse_as(text, "%FT%T%Ez")) return with_zone;
+    return parse_as(text, "%FT%T");
+}
+
+std::optional<microseconds> parse_duration(std::string_view text) {
+    std::int64_t count = 0;
+    const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    if (error != std::errc{} || rest == text.data() || count < 0) return std::nullopt;
+    const std::string_view name(rest, static_cast<std::size_t>(text.data() + text.size() - rest));
+    for (const Unit& unit : kUnits) {
+        if (unit.name != name) continue;
+        if (count > std::numeric_limits<std::int64_t>::max() / unit.us) return std::nullopt;
+        return microseconds(count * unit.us);
+    }
+    return std::nullopt;
+}
+
+std::string to_string(microseconds duration) {
+    if (duration == microseconds::zero()) return "0s";
+    for (const Unit& unit : kUnits)
+        if (unit.name != "w" && duration.count() % unit.us == 0)
+            return fmt::format("{}{}", duration.count() / unit.us, unit.name);
+    return fmt::format("{}us", duration.count());
+}
+
+}  // namespace keyrota
