@@ -1,0 +1,30 @@
+-- What everything below speaks: instants as microseconds, the identity of a finding, and the installation itself.
+-- The schema keyrota itself is made by `keyrota db init`.
+
+-- Instants travel as bigint microseconds since 1970 (a driver's time type would lose them). A day counts 24 h and the
+-- session is in UTC, so plain SQL inlines this and an index on a timestamptz column is still used.
+create function keyrota.instant(us bigint) returns timestamptz
+    language sql stable strict parallel safe
+    return timestamptz 'epoch' + us * interval '1 microsecond';
+
+create function keyrota.micros(t timestamptz) returns bigint
+    language sql stable strict parallel safe
+    return (extract(epoch from t) * 1000000)::bigint;
+
+-- Identity of a finding: no date and no count in it, fields length-prefixed so that no two triples share one text.
+create function keyrota.finding_uid(check_id text, key_id bigint, detail text) returns text
+    language sql stable strict parallel safe
+    return 'kf_' || left(encode(sha256(convert_to(
+        octet_length(check_id) || ':' || check_id || octet_length(key_id::text) || ':' || key_id
+        || octet_length(detail) || ':' || detail, 'UTF8')), 'hex'), 32);
+
+-- One row: which installation this database belongs to, so that a copy or a restored backup is recognised.
+create table keyrota.installation (
+    only_row boolean primary key default true check (only_row),
+    installation_uuid uuid not null,
+    system_identifier bigint not null,
+    simulation boolean not null default false,  -- may travel with --as-of; never a real key database
+    signing_public_key text not null,           -- Ed25519, PEM; the private half stays on the runner's host
+    policy_hash text,                           -- of the rules that every api_key.policy_rule_id reflects
+    installed_at timestamptz not null default now()
+);

@@ -1,0 +1,103 @@
+-- Usage: what gateways append, and what is made of it.
+
+create table keyrota.usage_gateway (
+    name text primary key,
+    expected boolean not null default true,  -- its silence means: usage unknown, not unused
+    last_seen_at timestamptz
+);
+
+-- Append-only and additive: one row per request, or one per key, minute, gateway, scope, network, auth and browser.
+-- Partitioned by arrival, so that `at` (data, perhaps late or wrong) always has a home. No default partition: one could
+-- not be detached concurrently beside it. xid is what makes a rollup count every committed row exactly once.
+create table keyrota.usage_sample (
+    key_id bigint not null,
+    at timestamptz not null check (isfinite(at)),
+    gateway text not null,
+    requests integer not null check (requests > 0),  -- every call, refused ones too
+    client_errors integer not null default 0 check (client_errors >= 0),  -- 4xx without 429
+    server_errors integer not null default 0 check (server_errors >= 0),
+    rate_limited integer not null default 0 check (rate_limited >= 0),    -- 429
+    scope text,
+    network cidr,                                    -- /24, /48
+    auth text not null default 'header' check (auth in ('header', 'query')),
+    browser boolean not null default false,
+    received_at timestamptz not null default now(),
+    xid xid8 not null default pg_current_xact_id(),
+    check (client_errors::bigint + server_errors + rate_limited <= requests)
+) partition by range (received_at);
+
+-- Daily partitions up to `ahead` days from today (UTC). Runs as its owner: the runner may call it, not create tables.
+create function keyrota.make_sample_partitions(ahead integer) returns integer
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    day date;
+    made integer := 0;
+begin
+    for day in select generate_series(current_date, current_date + ahead, '1 day')::date loop
+        if to_regclass(format('keyrota.usage_sample_%s', to_char(day, 'YYYYMMDD'))) is null then
+            execute format('create table keyrota.usage_sample_%s partition of keyrota.usage_sample
+                              for values from (%L) to (%L)',
+                           to_char(day, 'YYYYMMDD'), day || ' 00:00+00', (day + 1) || ' 00:00+00');
+            made := made + 1;
+        end if;
+    end loop;
+    return made;
+end $$;
+revoke execute on function keyrota.make_sample_partitions(integer) from public;
+select keyrota.make_sample_partitions(60);
+
+create table keyrota.usage_hour (
+    key_id bigint not null,
+    hour timestamptz not null,
+    requests bigint not null default 0,
+    client_errors bigint not null default 0,
+    server_errors bigint not null default 0,
+    rate_limited bigint not null default 0,
+    peak_minute bigint,  -- with its instant computed once, when the hour closes
+    peak_minute_at timestamptz,
+    query_auth bigint not null default 0,
+    browser_requests bigint not null default 0,
+    late_requests bigint not null default 0,  -- late_*: inside the sums above, unseen by the detector
+    late_client_errors bigint not null default 0,
+    late_server_errors bigint not null default 0,
+    late_rate_limited bigint not null default 0,
+    primary key (key_id, hour)
+) partition by range (hour);
+create table keyrota.usage_hour_default partition of keyrota.usage_hour default;  -- absurd stamps
+
+create table keyrota.usage_scope (
+    key_id bigint not null,
+    scope text not null,
+    last_used_at timestamptz not null,
+    primary key (key_id, scope)
+);
+
+create table keyrota.usage_network (
+    key_id bigint not null,
+    network text not null,  -- a /24 or /48, or `other` past the cap
+    first_seen_at timestamptz not null,
+    last_seen_at timestamptz not null,
+    first_hour_requests bigint not null default 0,
+    primary key (key_id, network)
+);
+
+-- Hours of which usage is unknown to every check.
+create table keyrota.usage_gap (
+    usage_gap_id bigint generated always as identity primary key,
+    from_at timestamptz not null,
+    to_at timestamptz not null check (to_at > from_at),
+    gateway text,  -- null: all
+    reason text not null check (reason <> '')
+);
+
+create table keyrota.usage_rollup (
+    taken_at timestamptz primary key,
+    snapshot_xmax xid8 not null
+);
+
+-- How far a gateway's log file was read.
+create table keyrota.ingest_position (
+    file_identity text primary key,
+    byte_offset bigint not null check (byte_offset >= 0),
+    updated_at timestamptz not null default now()
+);

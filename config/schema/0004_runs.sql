@@ -1,0 +1,79 @@
+-- Runs of jobs: who holds a job, what a run did, what it intends.
+
+create table keyrota.job_run (
+    run_id bigint generated always as identity primary key,
+    job text not null,
+    shard text not null default '1/1',
+    as_of timestamptz not null,          -- the one instant of the whole run
+    status text not null default 'running'
+        check (status in ('running', 'done', 'partial', 'refused', 'failed', 'interrupted')),
+    complete boolean not null default false,  -- may move watermarks and resolve by absence
+    exit_code integer,
+    message text,                        -- what went wrong, in one line
+    options jsonb not null default '{}',
+    started_at timestamptz not null default clock_timestamp(),
+    finished_at timestamptz,
+    session_user_name text not null default session_user,
+    os_user text not null,
+    host text not null,
+    process_id integer not null,
+    program_version text not null
+);
+create index job_run_job_as_of_idx on keyrota.job_run (job, shard, as_of desc);
+
+-- What one check did in one run. The totals are written in the transaction of the batch that they count.
+create table keyrota.run_check (
+    run_id bigint not null,
+    check_id text not null,
+    pass text not null check (pass in ('incremental', 'standing')),
+    since_at timestamptz,  -- an incremental pass looks from here to as_of
+    found_total bigint not null default 0,
+    opened_total bigint not null default 0,
+    changed_total bigint not null default 0,
+    resolved_total bigint not null default 0,
+    planned_total bigint not null default 0,   -- actions
+    applied_total bigint not null default 0,
+    drifted_total bigint not null default 0,
+    refused_total bigint not null default 0,   -- by a guard
+    failed_total bigint not null default 0,
+    error text,
+    primary key (run_id, check_id)
+);
+
+-- One run of a (job, shard) at a time. Each batch takes its row FOR KEY SHARE by token: a heartbeat (no key column)
+-- passes, a takeover (new token) waits for the batch, and after it the old holder finds no row.
+create sequence keyrota.lease_token_seq;
+create table keyrota.job_lease (
+    job text not null,
+    shard text not null,
+    token bigint not null unique,
+    backend_pid integer not null,  -- of the connection that sends the heartbeat
+    backend_start timestamptz not null,
+    holder text not null,          -- user@host, process id: for people
+    acquired_at timestamptz not null,
+    expires_at timestamptz not null,
+    primary key (job, shard)
+);
+
+-- What a run intends, difference by difference; emptied when the run closes. Unlogged: a killed run plans again.
+create unlogged table keyrota.plan_item (
+    run_id bigint not null,
+    key_id bigint not null,
+    check_id text not null,
+    detail text not null default '',
+    uid text not null,
+    change text not null check (change in ('open', 'reopen', 'change', 'none', 'resolve')),
+    severity smallint,
+    action text,
+    due_at timestamptz,
+    evidence jsonb,
+    primary key (run_id, key_id, check_id, detail)
+);
+
+-- A fresh plan has no statistics, and without them each batch joined all of it. Runs as its owner: only that may analyze.
+create function keyrota.analyze_plan_item() returns void
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    analyze keyrota.plan_item;
+end $$;
+revoke execute on function keyrota.analyze_plan_item() from public;
