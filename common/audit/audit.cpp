@@ -1,0 +1,50 @@
+#include "audit/audit.h"
+
+#include <Poco/JSON/Object.h>
+
+#include <sstream>
+
+#include "common_sql.h"
+#include "postgres/caller.h"
+
+namespace keyrota {
+namespace {
+
+constexpr Statement kOpen{"audit_open", "select nextval('keyrota.audit_block_id_seq') as block_id"};
+constexpr Statement kSeal{"audit_seal", "select keyrota.audit_seal(:block_id) as height"};
+
+}  // namespace
+
+std::string audit_actor() {
+    const Caller caller = current_caller();
+    Poco::JSON::Object actor;
+    actor.set("os_user", caller.os_user);
+    actor.set("host", caller.host);
+    std::ostringstream text;
+    actor.stringify(text);
+    return text.str();
+}
+
+std::int64_t open_audit_block(Session& session) {
+    return session.one(kOpen).int64("block_id");
+}
+
+void seal_audit_block(Session& session, std::int64_t block_id) {
+    session.one(kSeal, {{"block_id", block_id}});
+}
+
+void record_audit(Session& session, const AuditRecord& record) {
+    const std::int64_t block_id = open_audit_block(session);
+    session.execute(sql::audit_record, {{"key_id", record.key_id},
+                                        {"block_id", block_id},
+                                        {"action", record.action},
+                                        record.run_id ? Param("run_id", *record.run_id)
+                                                      : Param("run_id", std::monostate{}),
+                                        {"actor", audit_actor()},
+                                        {"before", record.before},
+                                        {"after", record.after},
+                                        {"why", record.why}});
+    seal_audit_block(session, block_id);
+}
+
+}  // namespace keyrota

@@ -1,0 +1,35 @@
+#include "catalog.h"
+
+#include <fmt/format.h>
+
+#include "error/error.h"
+#include "error/suggestion.h"
+#include "expire_keys/expire_keys.h"
+
+namespace keyrota {
+namespace {
+
+constexpr Job kJobs[] = {
+    {"expire-keys", "expire keys whose end date has come", "*/5 * * * *", plan_expire_keys},
+};
+
+}  // namespace
+
+const Job& find_job(std::string_view name) {
+    std::vector<std::string> names;
+    for (const Job& job : kJobs) {
+        if (name == job.name) return job;
+        names.emplace_back(job.name);
+    }
+    std::string hint = did_you_mean(name, names);
+    if (hint.empty()) hint = "The jobs are listed by `keyrota run --help`.";
+    throw Error(ExitCode::usage, fmt::format("no job is called \"{}\"", name), hint);
+}
+
+std::vector<const Job*> all_jobs() {
+    std::vector<const Job*> jobs;
+    for (const Job& job : kJobs) jobs.push_back(&job);
+    return jobs;
+}
+
+}  // namespace keyrota
