@@ -23,7 +23,7 @@ void seal_audit_block(Session& session, std::int64_t block_id);
 struct AuditRecord {
     std::string action;  // policy.update, sample.load, ...
     std::int64_t key_id = 0;
-    std::optional<std::int64_t> run_id;
+    std::optional<std::int64_t> run_id{};
     std::string before = "null";
     std::string after = "null";
     std::string why = "null";

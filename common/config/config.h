@@ -37,6 +37,7 @@ struct Config {
         std::int64_t duty =
             100;  // percent of the time spent working; the rest is a pause after each batch
         std::int64_t max_tries = 5;  // of a batch that meets a lock or a deadlock
+        std::chrono::microseconds max_gap = std::chrono::hours(7 * 24);  // between complete runs
     } limits;
     struct Log {
         std::string level = "info";

@@ -12,6 +12,8 @@ ExitCode gravest(const std::vector<ExitCode>& outcomes) {
         ExitCode::partial,         ExitCode::lease_held,       ExitCode::findings};
     for (const ExitCode code : kByGravity)
         if (std::find(outcomes.begin(), outcomes.end(), code) != outcomes.end()) return code;
+    for (const ExitCode code : outcomes)  // one that has no rank is still a failure
+        if (code != ExitCode::done) return code;
     return ExitCode::done;
 }
 

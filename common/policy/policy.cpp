@@ -48,6 +48,9 @@ std::string hash_of(const std::vector<PolicyRule>& rules) {
 
 void store_rules(Session& session, const std::vector<PolicyRule>& rules) {
     const std::string before = session.one(sql::policy_rules_json).text("rules");
+    // Until all keys follow, the rows reflect no policy: neither the new one nor, if the change is
+    // taken back after an interruption, the old one.
+    session.execute(kStoreHash, {{"hash", ""}});
     session.execute(kSetAside);
     int rank = 0;
     for (const PolicyRule& rule : rules)
@@ -63,8 +66,7 @@ void store_rules(Session& session, const std::vector<PolicyRule>& rules) {
                          {"expiry_notice_before", interval_array(rule.expiry_notice_before)}});
     const std::string after = session.one(sql::policy_rules_json).text("rules");
     if (before != after)
-        record_audit(session,
-                     {.action = "policy.update", .run_id = {}, .before = before, .after = after});
+        record_audit(session, {.action = "policy.update", .before = before, .after = after});
 }
 
 std::int64_t assign_rules(Session& session, bool only_unassigned, const InBatch& in_batch) {

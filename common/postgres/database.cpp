@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include "common_sql.h"
 #include "error/error.h"
 #include "postgres/caller.h"
 #include "postgres/cluster.h"
@@ -30,12 +31,6 @@ constexpr Statement kJoinOwner{"join_owner",
                                "as member, current_user::text as me"};
 constexpr Statement kHasSchemaPrivileges{
     "has_schema", "select count(*) as found from pg_namespace where nspname = 'keyrota'"};
-constexpr Statement kInstall{
-    "install",
-    "insert into keyrota.installation (installation_uuid, system_identifier, simulation, "
-    "signing_public_key)"
-    " select gen_random_uuid(), system_identifier, cast(:simulation as int) = 1, :public_key"
-    "   from pg_control_system() on conflict do nothing"};
 constexpr Statement kIsSimulation{"is_simulation",
                                   "select simulation::int as simulation from keyrota.installation"};
 
@@ -51,13 +46,14 @@ Connection with_timeouts(const Config& config, Connection connection) {
 
 Connection embedded_connection(const Config& config, const char* user, const char* database) {
     Connection connection;
-    connection.keywords = {{"host", EmbeddedCluster(config.data_dir).socket_directory().string()},
-                           {"port", "5432"},
-                           // The socket may lie in /tmp: talk to our own server only.
-                           {"requirepeer", ::geteuid() == 0 ? "postgres" : current_caller().os_user},
-                           {"user", user},
-                           {"dbname", database},
-                           {"connect_timeout", "10"}};
+    connection.keywords = {
+        {"host", EmbeddedCluster(config.data_dir).socket_directory().string()},
+        {"port", "5432"},
+        // The socket may lie in /tmp: talk to our own server only.
+        {"requirepeer", ::geteuid() == 0 ? "postgres" : current_caller().os_user},
+        {"user", user},
+        {"dbname", database},
+        {"connect_timeout", "10"}};
     return with_timeouts(config, connection);
 }
 
@@ -150,8 +146,8 @@ bool init_database(const Config& config, const InitOptions& options) {
     admin.execute_verbatim("act_as_owner", "set role keyrota_owner");
     apply_migrations(admin);
     const SigningKey key = SigningKey::load_or_make(config.data_dir);
-    const bool is_new = admin.execute(kInstall, {{"simulation", options.simulation ? 1 : 0},
-                                                 {"public_key", key.public_pem()}}) == 1;
+    const bool is_new = admin.execute(sql::install, {{"simulation", options.simulation ? 1 : 0},
+                                                     {"public_key", key.public_pem()}}) == 1;
     if (options.simulation && admin.one(kIsSimulation).int64("simulation") == 0)
         throw Error(ExitCode::usage, "this database holds a real installation, not a simulation",
                     "Make the simulation in another database or --data-dir.");

@@ -25,6 +25,9 @@ constexpr Statement kRecord{
 constexpr Statement kLock{"lock_migrations",
                           "lock table keyrota.schema_migration in share row exclusive mode"};
 constexpr Statement kWaitForLock{"wait_for_lock", "set local lock_timeout = '5min'"};
+constexpr Statement kLockCreation{
+    "lock_creation",
+    "select pg_advisory_xact_lock(hashtext('keyrota db migrate'))::text as done"};
 constexpr Statement kCreateTable{
     "create_schema_migration",
     "create table if not exists keyrota.schema_migration ("
@@ -38,6 +41,15 @@ std::string checksum(const char* text) {
     std::string hex;
     for (unsigned int i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
     return hex;
+}
+
+// `if not exists` by itself loses a race: of two that see no table, the second meets the first's.
+void make_migration_table(Session& owner) {
+    Transaction transaction(owner);
+    owner.execute(kWaitForLock);
+    owner.one(kLockCreation);
+    owner.execute(kCreateTable);
+    transaction.commit();
 }
 
 }  // namespace
@@ -86,7 +98,7 @@ void require_current_schema(Session& session) {
 }
 
 std::vector<std::string> apply_migrations(Session& owner) {
-    owner.execute(kCreateTable);
+    make_migration_table(owner);
     std::vector<std::string> applied;
     for (const Migration& migration : sql::migrations) {
         Transaction transaction(owner);
@@ -128,6 +140,10 @@ std::vector<std::string> split_statements(const std::string& sql) {
     while (at < sql.size()) {
         if (sql.compare(at, 2, "--") == 0) {
             at = std::min(sql.find('\n', at), sql.size());
+        } else if (sql.compare(at, 2, "/*") == 0) {
+            const std::size_t close = sql.find("*/", at + 2);
+            at = close == std::string::npos ? sql.size() : close + 2;
+            current += ' ';  // a comment separates words
         } else if (sql[at] == '\'' || sql[at] == '"') {
             take_through(std::string(1, sql[at]), at + 1);
         } else if (sql[at] == '$') {

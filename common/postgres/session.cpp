@@ -188,6 +188,9 @@ struct Session::Impl {
                     prepared.exchange(soci::use(reals.emplace_back(*d), param.name));
                 else {
                     const auto* text = std::get_if<std::string>(&param.value);
+                    // SOCI would send what stands before it.
+                    if (text && text->find('\0') != std::string::npos)
+                        throw refused("22021", statement.name);
                     auto& bound = texts.emplace_back(text ? *text : std::string(),
                                                      text ? soci::i_ok : soci::i_null);
                     prepared.exchange(soci::use(bound.first, bound.second, param.name));
@@ -216,7 +219,8 @@ struct Session::Impl {
 
 Session::Session(const Connection& connection) : impl_(std::make_unique<Impl>()) {
     try {
-        impl_->soci.open(soci::postgresql, connection.conninfo());
+        impl_->soci.open(soci::postgresql,
+                         "fallback_application_name=keyrota " + connection.conninfo());
     } catch (const soci::soci_error& error) {
         throw connect_failed(error.get_error_message(), connection);
     }
@@ -285,6 +289,9 @@ Transaction::~Transaction() {
 }
 
 void Transaction::commit() {
+    // After a refused statement PostgreSQL answers COMMIT with a rollback, and without an error.
+    if (PQtransactionStatus(session_.native()) == PQTRANS_INERROR)
+        throw refused("25P02", "commit");
     open_ = false;
     session_.execute({"commit", "commit"});
 }

@@ -37,9 +37,9 @@ class Row {
     std::vector<std::pair<std::string, Value>> cells_;
 };
 
-/// One connection to PostgreSQL. Pins application_name, statement_timeout, lock_timeout,
+/// One connection to PostgreSQL. Pins statement_timeout, lock_timeout,
 /// idle_in_transaction_session_timeout, TimeZone (UTC) and search_path (pg_catalog: our SQL names
-/// its schema).
+/// its schema); application_name is keyrota unless the connection or PGAPPNAME names another.
 ///
 /// Built on SOCI, which stays behind this header; statements are sent without server-side prepared
 /// names, so a transaction pooler may sit between. One thread at a time, but for cancel().
@@ -84,6 +84,7 @@ class Transaction {
     ~Transaction();
     Transaction(const Transaction&) = delete;
     Transaction& operator=(const Transaction&) = delete;
+    /// @throws DatabaseError 25P02 where a statement of it was refused: nothing can be committed.
     void commit();
 
   private:

@@ -1,9 +1,11 @@
 #include "runner/runner.h"
 
+#include <Poco/JSON/Object.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <sstream>
 #include <thread>
 
 #include "audit/audit.h"
@@ -15,6 +17,7 @@
 #include "postgres/database.h"
 #include "postgres/lease.h"
 #include "progress/progress.h"
+#include "runner/time_guard.h"
 
 namespace keyrota {
 namespace {
@@ -265,14 +268,44 @@ bool is_allowed(Run& run, const CheckReport& report, const Action& action) {
     return within_blast_radius(run.session, action, recent + report.planned);
 }
 
-// Over the blast radius: no action of that check at all, its findings stay.
-void guard_blast_radius(Run& run, CheckReport& report) {
-    if (report.planned == 0 || is_allowed(run, report, planned_action(run, report))) return;
+// A guard said no: none of the check's actions is done, its findings stay.
+void refuse(Run& run, CheckReport& report) {
     report.refused = report.planned;
-    if (!run.lease) return;
+    if (!run.lease || report.planned == 0) return;
     run.in_batch([&] {
         run.session.execute(sql::refuse_actions,
                             {{"run_id", run.run_id}, {"check_id", report.check_id}});
+    });
+}
+
+void guard_blast_radius(Run& run, CheckReport& report) {
+    if (report.planned > 0 && !is_allowed(run, report, planned_action(run, report)))
+        refuse(run, report);
+}
+
+constexpr const char* kRunHeld = "RUN-HELD";
+
+// A long gap, a clock that went back, another database: actions wait for a person. Who chose as_of
+// travels knowingly.
+void guard_time(Run& run, RunReport& report) {
+    const bool acts = std::any_of(report.checks.begin(), report.checks.end(),
+                                  [](const CheckReport& check) { return check.planned > 0; });
+    if (run.options.as_of) return;
+    report.held = reason_to_hold(run.session, run.job, run.as_of, run.config, acts);
+    if (report.held.empty()) return;
+    for (CheckReport& check : report.checks) refuse(run, check);
+    if (!run.lease) return;
+    Poco::JSON::Object evidence;
+    evidence.set("reason", report.held);
+    std::ostringstream text;
+    evidence.stringify(text);
+    run.in_batch([&] {
+        run.session.execute(sql::open_own_finding, {{"check_id", kRunHeld},
+                                                    {"detail", run.job.name},
+                                                    {"severity", 4},
+                                                    {"evidence", text.str()},
+                                                    {"as_of", run.as_of},
+                                                    {"run_id", run.run_id}});
     });
 }
 
@@ -281,7 +314,9 @@ void plan(Run& run, RunReport& report) {
     const Stopwatch stopwatch;
     refresh_policy(run.session, run.config.policy, [&](const auto& work) { run.in_batch(work); });
     report.checks = evaluate_all(run);
-    for (CheckReport& check : report.checks) guard_blast_radius(run, check);
+    guard_time(run, report);
+    if (report.held.empty())
+        for (CheckReport& check : report.checks) guard_blast_radius(run, check);
     report.plan_time = stopwatch.elapsed();
 }
 
@@ -501,7 +536,7 @@ void conclude(const Run& run, RunReport& report) {
     std::vector<ExitCode> outcomes;
     for (const CheckReport& check : report.checks) {
         if (!check.error.empty() || check.failed > 0) outcomes.push_back(ExitCode::partial);
-        if (check.refused > 0) {
+        if (check.refused > 0 && report.held.empty()) {
             outcomes.push_back(ExitCode::blast_radius);
             report.message = fmt::format("{}: {} actions are over the blast radius, none was done",
                                          check.check_id, check.refused);
@@ -517,6 +552,11 @@ void conclude(const Run& run, RunReport& report) {
             report.message = fmt::format("{}: {}", check.check_id, check.error);
         }
     }
+    if (!report.held.empty()) {
+        outcomes.push_back(ExitCode::held_back);
+        report.message = fmt::format("{} held its actions back: {}", report.job, report.held);
+        report.hint = "Look at them with --dry-run; `keyrota resume` lets the job act again.";
+    }
     if (run.interruption.requested()) outcomes.push_back(run.interruption.exit_code());
     report.exit_code = gravest(outcomes);
     switch (report.exit_code) {
@@ -524,6 +564,7 @@ void conclude(const Run& run, RunReport& report) {
             report.status = run.lease ? "done" : "planned";
             break;
         case ExitCode::blast_radius:
+        case ExitCode::held_back:
             report.status = "refused";
             break;
         case ExitCode::interrupted_int:
@@ -539,6 +580,7 @@ void conclude(const Run& run, RunReport& report) {
 void close_run(Run& run, const RunReport& report) {
     run.in_batch([&] {
         run.session.execute(kClearPlan, {{"run_id", run.run_id}});
+        remember_database(run.session);
         run.session.execute(sql::run_finish,
                             {{"run_id", run.run_id},
                              {"status", report.status},

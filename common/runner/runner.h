@@ -46,6 +46,7 @@ struct RunReport {
     std::string status;  // done | partial | refused | failed | interrupted | planned (dry run)
     bool complete = false;
     ExitCode exit_code = ExitCode::done;
+    std::string held;     // why destructive actions wait for `keyrota resume`; empty: they do not
     std::string message;  // what went wrong
     std::string hint;
     std::chrono::milliseconds plan_time{0};   // policy, evaluation, diff and guards

@@ -2,10 +2,11 @@
 -- The schema keyrota itself is made by `keyrota db init`.
 
 -- Instants travel as bigint microseconds since 1970 (a driver's time type would lose them). A day counts 24 h and the
--- session is in UTC, so plain SQL inlines this and an index on a timestamptz column is still used.
+-- session is in UTC, so plain SQL inlines this and an index on a timestamptz column is still used. In two parts, since
+-- an interval is multiplied in double precision: the whole in one would be off by a microsecond from the year 2255.
 create function keyrota.instant(us bigint) returns timestamptz
     language sql stable strict parallel safe
-    return timestamptz 'epoch' + us * interval '1 microsecond';
+    return timestamptz 'epoch' + us / 3600000000 * interval '1 hour' + us % 3600000000 * interval '1 microsecond';
 
 create function keyrota.micros(t timestamptz) returns bigint
     language sql stable strict parallel safe
@@ -23,6 +24,8 @@ create table keyrota.installation (
     only_row boolean primary key default true check (only_row),
     installation_uuid uuid not null,
     system_identifier bigint not null,
+    timeline_id integer not null,               -- with the two others: the database that the last run saw
+    last_xid xid8 not null,
     simulation boolean not null default false,  -- may travel with --as-of; never a real key database
     signing_public_key text not null,           -- Ed25519, PEM; the private half stays on the runner's host
     policy_hash text,                           -- of the rules that every api_key.policy_rule_id reflects

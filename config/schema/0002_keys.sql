@@ -123,5 +123,6 @@ begin
     update keyrota.api_key set policy_rule_id = null where owner_id = new.owner_id and policy_rule_id is not null;
     return null;
 end $$;
-create trigger owner_unassign_keys after update of team_id on keyrota.owner
-    for each row when (old.team_id is distinct from new.team_id) execute function keyrota.owner_unassign_keys();
+create trigger owner_unassign_keys after update of team_id, email on keyrota.owner
+    for each row when (old.team_id is distinct from new.team_id or lower(old.email) is distinct from lower(new.email))
+    execute function keyrota.owner_unassign_keys();

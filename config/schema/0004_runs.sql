@@ -40,6 +40,13 @@ create table keyrota.run_check (
     primary key (run_id, check_id)
 );
 
+-- Who said, after a gap, a moved clock or a restored database, that a job may act again.
+create table keyrota.job_resume (
+    job text primary key,
+    resumed_at timestamptz not null,
+    resumed_by text not null
+);
+
 -- One run of a (job, shard) at a time. Each batch takes its row FOR KEY SHARE by token: a heartbeat (no key column)
 -- passes, a takeover (new token) waits for the batch, and after it the old holder finds no row.
 create sequence keyrota.lease_token_seq;

@@ -4,7 +4,8 @@
 -- payload is what is hashed; the columns beside it are read from it and so cannot say anything else.
 -- key_id is a plain column held equal by a check, since a generated one could not distribute the table.
 create table keyrota.audit_entry (
-    key_id bigint not null check (key_id = (payload::jsonb ->> 'key_id')::bigint),  -- 0: about no key
+    key_id bigint not null  -- 0: about no key; a payload without one would make `=` null, which passes
+        check ((payload::jsonb ->> 'key_id')::bigint is not distinct from key_id),
     entry_id bigint generated always as identity,
     block_id bigint not null,
     payload text not null,

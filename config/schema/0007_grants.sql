@@ -7,7 +7,7 @@ revoke update, delete on keyrota.audit_entry, keyrota.audit_block from keyrota_r
 revoke insert on keyrota.audit_block from keyrota_runner;
 revoke insert, update, delete on keyrota.audit_head, keyrota.schema_migration from keyrota_runner;
 revoke insert, update, delete on keyrota.installation from keyrota_runner;
-grant update (policy_hash) on keyrota.installation to keyrota_runner;
+grant update (policy_hash, system_identifier, timeline_id, last_xid) on keyrota.installation to keyrota_runner;
 grant truncate on keyrota.plan_item to keyrota_runner;
 grant usage on all sequences in schema keyrota to keyrota_runner;
 grant execute on function keyrota.audit_seal(bigint), keyrota.make_sample_partitions(integer), keyrota.analyze_plan_item()

@@ -4,7 +4,7 @@
 
 namespace keyrota {
 
-/// expire-keys: keys whose end date has come.
+/// expire-keys: expires keys whose end date has come, and warns before.
 void plan_expire_keys(const RunContext& run, Plan& plan);
 
 }  // namespace keyrota

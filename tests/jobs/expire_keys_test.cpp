@@ -247,7 +247,8 @@ TEST_F(ExpireKeys, AKeyRenewedWhileItsRowWasLockedDriftedAndLives) {
                    " where key_id = (select min(key_id) from keyrota.api_key_state)"});
     Session watcher = session_as("postgres");
     std::thread commits_when_waited_for([&] {
-        constexpr Statement kWaiting{"waiting", "select count(*) as n from pg_locks where not granted"};
+        constexpr Statement kWaiting{"waiting",
+                                     "select count(*) as n from pg_locks where not granted"};
         while (watcher.one(kWaiting).int64("n") == 0) std::this_thread::sleep_for(5ms);
         renewing->commit();
     });

@@ -120,6 +120,16 @@ std::vector<std::string> DatabaseTest::keys_with_status(const std::string& statu
     return texts("select name from keyrota.key where status = '" + status + "' order by key_id");
 }
 
+void DatabaseTest::await_backend_waiting_for(const std::string& event) {
+    Session superuser = session_as("postgres");  // others see no wait events
+    constexpr Statement kWaiting{"waiting",
+                                 "select count(*) as n from pg_stat_activity"
+                                 " where datname = current_database()"
+                                 "   and cast(:event as text) in (wait_event_type, wait_event)"};
+    EXPECT_TRUE(eventually([&] { return superuser.one(kWaiting, {{"event", event}}).int64("n") > 0; }))
+        << event;
+}
+
 std::int64_t DatabaseTest::number(const std::string& sql) {
     return owner().one({"number", ("select (" + sql + ")::bigint as n").c_str()}).int64("n");
 }

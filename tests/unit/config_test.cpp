@@ -426,7 +426,7 @@ const BadFile kBadFiles[] = {
      "2:10: log.level must be a single value, not a list"},
     {"ValueForASection", "limits: 5\n",
      "1:9: limits must be a mapping, not a single value\n"
-     "  HINT: Known here: batch_size, duty, max_tries."},
+     "  HINT: Known here: batch_size, duty, max_tries, max_gap."},
     {"ListForASection", "log:\n  - level: info\n",
      "2:3: log must be a mapping, not a list\n  HINT: Known here: level, format, file."},
     {"TextForTheConfiguration", "nonsense",
@@ -809,6 +809,7 @@ TEST_F(ConfigTest, ShowAlignsOptionValueAndOrigin) {
               "limits.batch_size                     1000                    default\n"
               "limits.duty                           100                     default\n"
               "limits.max_tries                      5                       default\n"
+              "limits.max_gap                        7d                      default\n"
               "log.level                             info                    default\n"
               "log.format                            json                    keyrota.yaml:2\n"
               "log.file                              ''                      default\n"

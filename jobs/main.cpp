@@ -1,0 +1,23 @@
+// argv to exit code; the one place that catches everything.
+
+#include <exception>
+#include <iostream>
+
+#include "command_line.h"
+#include "error/error.h"
+#include "error/print_error.h"
+
+int main(int argc, char** argv) {
+    keyrota::ExitCode code = keyrota::ExitCode::internal;
+    try {
+        code = keyrota::run_command_line(argc, argv, std::cout, std::cerr);
+    } catch (const keyrota::Error& error) {
+        keyrota::print_error(std::cerr, error.what(), error.hint());
+        code = error.code();
+    } catch (const std::exception& error) {
+        keyrota::print_error(std::cerr, std::string("internal error: ") + error.what(),
+                             "Please report it with what you did.");
+    }
+    std::cout.flush();
+    return static_cast<int>(code);
+}

@@ -1,0 +1,145 @@
+// What the documentation tells people to type works as it stands there.
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+#include <optional>
+#include <regex>
+#include <sstream>
+
+#include "support/program.h"
+
+namespace keyrota::test {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+
+// One line that people type.
+struct TypedLine {
+    int number;           // in its page, of its first line
+    std::string command;  // `keyrota ...`, as a shell takes it
+    int exit_code = 0;    // what the page says: `# exits 8`
+};
+
+bool begins_with_keyrota(const std::string& line) {
+    static const std::regex pattern(R"(^(\$ )?(\w+=\S* )*(build/|\./build/)?keyrota( .*)?$)");
+    return std::regex_match(line, pattern);
+}
+
+// The lines for keyrota in the fenced sh blocks of a page, in order. A line that ends with a
+// backslash goes on with the next; what begins with anything else is not ours to run.
+std::vector<TypedLine> typed_lines(std::istream& page) {
+    static const std::regex fence(R"(^\s*```\s*(\w*).*$)");
+    static const std::regex exits(R"(\s+# exits (\d+)\b.*$)");
+    std::vector<TypedLine> found;
+    bool inside = false;
+    bool is_shell = false;
+    int number = 0;
+    for (std::string line; std::getline(page, line);) {
+        ++number;
+        std::smatch match;
+        if (std::regex_match(line, match, fence)) {
+            inside = !inside;
+            is_shell = inside && match[1] == "sh";
+            continue;
+        }
+        if (!is_shell) continue;
+        line.erase(0, line.find_first_not_of(' ') == std::string::npos
+                          ? line.size()
+                          : line.find_first_not_of(' '));
+        if (!begins_with_keyrota(line)) continue;
+        TypedLine typed{number, line, 0};
+        while (!typed.command.empty() && typed.command.back() == '\\' && std::getline(page, line)) {
+            ++number;
+            typed.command.back() = ' ';
+            typed.command += line;
+        }
+        if (std::regex_search(typed.command, match, exits)) {
+            typed.exit_code = std::stoi(match[1]);
+            typed.command = match.prefix();
+        }
+        static const std::regex prompt(R"(^\$ )");
+        typed.command = std::regex_replace(typed.command, prompt, "");
+        static const std::regex built(R"((^|[ |&;(])(\./)?build/keyrota\b)");
+        typed.command = std::regex_replace(typed.command, built, "$1keyrota");
+        found.push_back(typed);
+    }
+    return found;
+}
+
+std::vector<fs::path> pages() {
+    std::vector<fs::path> found;
+    const fs::path source = KEYROTA_SOURCE_DIR;
+    if (fs::exists(source / "README.md")) found.push_back(source / "README.md");
+    if (fs::exists(source / "docs"))
+        for (const auto& entry : fs::directory_iterator(source / "docs"))
+            if (entry.path().extension() == ".md") found.push_back(entry.path());
+    std::sort(found.begin(), found.end());
+    return found;
+}
+
+TEST(Docs, TheExtractorTakesTheLinesForKeyrotaOutOfShellBlocksOnly) {
+    std::istringstream page(
+        "keyrota run outside\n"
+        "```sh\n"
+        "./dev build\n"
+        "build/keyrota db init   # makes it\n"
+        "\n"
+        "  keyrota run expire-keys \\\n"
+        "      --dry-run\n"
+        "KEYROTA_LIMITS_DUTY=50 keyrota run expire-keys | grep x\n"
+        "keyrota db status  # exits 13\n"
+        "keyrotate me\n"
+        "# keyrota in a comment\n"
+        "```\n"
+        "```yaml\nkeyrota run yaml\n```\n"
+        "```\nkeyrota run plain\n```\n"
+        "```sh\n$ ./build/keyrota --version\n```\n");
+    std::vector<std::string> lines;
+    for (const TypedLine& typed : typed_lines(page))
+        lines.push_back(fmt::format("{}|{}|{}", typed.number, typed.command, typed.exit_code));
+    EXPECT_THAT(lines, ElementsAre("4|keyrota db init   # makes it|0",
+                                   "6|keyrota run expire-keys        --dry-run|0",
+                                   "8|KEYROTA_LIMITS_DUTY=50 keyrota run expire-keys | grep x|0",
+                                   "9|keyrota db status|13", "20|keyrota --version|0"));
+}
+
+TEST(Docs, EveryLineForKeyrotaWorksInOrderOnAFreshEmbeddedDatabase) {
+    for (const fs::path& page : pages()) {
+        std::ifstream in(page);
+        const std::vector<TypedLine> lines = typed_lines(in);
+        if (lines.empty()) continue;
+
+        // A place of its own for each page. It is typed in the checkout, or where it was installed:
+        // what it reads is there, what it writes must not reach the checkout or the machine.
+        const Scratch scratch;
+        for (const char* folder : {"config", "cron", "docs"})
+            if (fs::exists(fs::path(KEYROTA_SOURCE_DIR) / folder))
+                fs::copy(fs::path(KEYROTA_SOURCE_DIR) / folder, scratch.path() / folder,
+                         fs::copy_options::recursive);
+        fs::create_directory(scratch.path() / "bin");
+        fs::create_symlink(KEYROTA_PROGRAM, scratch.path() / "bin/keyrota");
+        Environment environment = bare_environment();
+        environment["PATH"] = (scratch.path() / "bin").string() + ":" + environment["PATH"];
+        environment["HOME"] = scratch.path();
+        environment["KEYROTA_DATA_DIR"] = scratch.path() / "data";
+        const std::regex elsewhere(R"((^|[ =])(/(var/)?tmp/|/var/lib/))");
+
+        for (const TypedLine& line : lines) {
+            SCOPED_TRACE(
+                fmt::format("{}:{}: {}", page.filename().string(), line.number, line.command));
+            const std::string command =
+                std::regex_replace(line.command, elsewhere, "$1" + scratch.path().string() + "/");
+            const Outcome outcome = run({"/bin/sh", "-c", command},
+                                        {.environment = environment, .directory = scratch.path()});
+            EXPECT_EQ(outcome.exit_code, line.exit_code) << outcome.out << outcome.errors;
+        }
+    }
+}
+
+}  // namespace
+}  // namespace keyrota::test

@@ -1,0 +1,326 @@
+#include "policy/policy.h"
+
+#include <fmt/format.h>
+
+#include <future>
+
+#include "postgres/database.h"
+#include "support/database.h"
+
+namespace keyrota::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using namespace std::chrono_literals;
+
+using Matcher = std::string PolicyRule::*;
+
+class PolicyTest : public DatabaseTest {
+  protected:
+    /// Named and with thresholds like the configuration's, matching every key until told otherwise.
+    PolicyRule rule(const std::string& name,
+                    const std::vector<std::pair<Matcher, std::string>>& matchers = {}) {
+        PolicyRule made = config().policy.front();
+        made.name = name;
+        for (const auto& [matcher, value] : matchers) made.*matcher = value;
+        return made;
+    }
+    std::int64_t refresh(const std::vector<PolicyRule>& rules) {
+        return refresh_policy(runner(), rules);
+    }
+
+    std::string rule_of(const std::string& key) {
+        return text(
+            "select (select r.name from keyrota.policy_rule r where r.policy_rule_id = "
+            "k.policy_rule_id)"
+            "  from keyrota.api_key k where k.name = '" +
+            key + "'");
+    }
+    std::vector<std::string> rules() {
+        return texts("select name from keyrota.policy_rule order by rank");
+    }
+    std::int64_t id_of(const std::string& name) {
+        return number("select policy_rule_id from keyrota.policy_rule where name = '" + name + "'");
+    }
+    /// Changes with each write of any key.
+    std::string versions_of_keys() {
+        return text(
+            "select md5(string_agg(key_id || ' ' || xmin, ',' order by key_id)) from "
+            "keyrota.api_key");
+    }
+    std::int64_t changes_audited() {
+        return number("select count(*) from keyrota.audit_entry where action = 'policy.update'");
+    }
+    /// Says which rule each key has, for all keys.
+    std::vector<std::string> assignment() {
+        return texts(
+            "select coalesce(r.name, 'none') || ' ' || count(*) from keyrota.api_key k"
+            "  left join keyrota.policy_rule r using (policy_rule_id) group by r.name order by 1");
+    }
+
+    void SetUp() override {
+        DatabaseTest::SetUp();
+        execute("insert into keyrota.team (team_id, name) values (1, 'Payments'), (2, 'Search')");
+        execute(
+            "insert into keyrota.owner (owner_id, name, email, team_id) values (1, 'Ann', "
+            "'Ann@Example.com', 1),"
+            " (2, 'Bob', 'bob@example.com', 2), (3, 'Cy', null, null)");
+    }
+};
+
+// ---- which rule holds
+
+TEST_F(PolicyTest, EachMatcherSelectsItsKeysAndTheRestGoToDefault) {
+    given_key({.name = "matching"});
+    given_key({.name = "other"});
+    given_key({.name = "bare"});
+    execute(
+        "update keyrota.api_key set type = 'test', environment = 'test', owner_id = 2,"
+        " service_plan_id = (select service_plan_id from keyrota.service_plan where name = 'Pro'),"
+        " scopes = '{read:orders, admin}' where name = 'matching'");
+    execute(
+        "update keyrota.api_key set type = 'public', owner_id = 1,"
+        " service_plan_id = (select service_plan_id from keyrota.service_plan where name = 'Free'),"
+        " scopes = '{read:orders, admin:all}' where name = 'other'");
+    const std::vector<std::pair<Matcher, std::string>> matchers = {
+        {&PolicyRule::type, "test"},
+        {&PolicyRule::environment, "test"},
+        {&PolicyRule::service_plan, "Pro"},
+        {&PolicyRule::team, "Search"},
+        {&PolicyRule::owner, "BOB@example.com"},
+        {&PolicyRule::scope, "admin"}};
+    for (const auto& matcher : matchers) {
+        refresh({rule("special", {matcher}), rule("default")});
+        EXPECT_EQ(rule_of("matching"), "special") << matcher.second;
+        EXPECT_EQ(rule_of("other"), "default") << matcher.second;
+        EXPECT_EQ(rule_of("bare"), "default") << matcher.second;
+    }
+}
+
+TEST_F(PolicyTest, AnOwnersAddressMatchesHoweverItIsCapitalised) {
+    given_key({.name = "key"});
+    execute("update keyrota.api_key set owner_id = 1");
+    refresh({rule("ann", {{&PolicyRule::owner, "ann@example.COM"}}), rule("default")});
+    EXPECT_EQ(rule_of("key"), "ann");
+}
+
+TEST_F(PolicyTest, ARuleWithSeveralMatchersNeedsAllOfThem) {
+    for (const char* name : {"both", "team only", "scope only"}) given_key({.name = name});
+    execute("update keyrota.api_key set owner_id = 1 where name in ('both', 'team only')");
+    execute("update keyrota.api_key set scopes = '{admin}' where name in ('both', 'scope only')");
+    refresh({rule("strict", {{&PolicyRule::team, "Payments"}, {&PolicyRule::scope, "admin"}}),
+             rule("default")});
+    EXPECT_EQ(rule_of("both"), "strict");
+    EXPECT_EQ(rule_of("team only"), "default");
+    EXPECT_EQ(rule_of("scope only"), "default");
+}
+
+TEST_F(PolicyTest, TheFirstRuleThatMatchesWinsAndNotTheOldestOrNarrowest) {
+    given_key({.name = "key"});
+    execute("update keyrota.api_key set owner_id = 1, scopes = '{admin}'");
+    const PolicyRule wide = rule("wide", {{&PolicyRule::type, "secret"}});
+    const PolicyRule narrow =
+        rule("narrow", {{&PolicyRule::team, "Payments"}, {&PolicyRule::scope, "admin"}});
+    refresh({wide, narrow, rule("default")});
+    EXPECT_EQ(rule_of("key"), "wide");
+    const std::int64_t wide_id = id_of("wide");
+    const std::int64_t narrow_id = id_of("narrow");
+
+    EXPECT_EQ(refresh({narrow, wide, rule("default")}), 1);
+    EXPECT_EQ(rule_of("key"), "narrow");
+    EXPECT_EQ(id_of("wide"), wide_id);
+    EXPECT_EQ(id_of("narrow"), narrow_id);
+}
+
+// ---- what changes when the rules do
+
+TEST_F(PolicyTest, ARuleKeepsItsIdWhenItsThresholdsChangeAndNoKeyIsWritten) {
+    given_keys(5, {.name = "key"});
+    PolicyRule special = rule("special", {{&PolicyRule::type, "secret"}});
+    EXPECT_EQ(refresh({special, rule("default")}), 5);
+    const std::int64_t id = id_of("special");
+    const std::string before = versions_of_keys();
+
+    special.expiry_notice_before = {std::chrono::hours(240), 90s + 1us};
+    EXPECT_EQ(refresh({special, rule("default")}), 0);
+    EXPECT_EQ(id_of("special"), id);
+    EXPECT_EQ(versions_of_keys(), before);
+    EXPECT_EQ(text("select expiry_notice_before from keyrota.policy_rule where name = 'special'"),
+              "{240:00:00,00:01:30.000001}");
+}
+
+TEST_F(PolicyTest, TheKeysOfARemovedRuleGetAnotherAndItsRowGoes) {
+    given_keys(3, {.name = "test key", .type = "test"});
+    given_keys(4, {.name = "key"});
+    refresh({rule("tests", {{&PolicyRule::type, "test"}}), rule("default")});
+    EXPECT_THAT(assignment(), ElementsAre("default 4", "tests 3"));
+    EXPECT_EQ(refresh({rule("default")}), 3);
+    EXPECT_THAT(assignment(), ElementsAre("default 7"));
+    EXPECT_THAT(rules(), ElementsAre("default"));
+}
+
+TEST_F(PolicyTest, ARuleThatComesBackHoldsForItsKeysAgain) {
+    given_keys(3, {.name = "test key", .type = "test"});
+    const std::vector<PolicyRule> with = {rule("tests", {{&PolicyRule::type, "test"}}),
+                                          rule("default")};
+    refresh(with);
+    refresh({rule("default")});
+    EXPECT_EQ(refresh(with), 3);
+    EXPECT_THAT(assignment(), ElementsAre("tests 3"));
+}
+
+// ---- when the rules did not change
+
+TEST_F(PolicyTest, AnUnchangedPolicyWritesNothing) {
+    given_keys(3, {.name = "key"});
+    refresh({rule("default")});
+    const auto before = fingerprint();
+    const std::string keys = versions_of_keys();
+    EXPECT_EQ(refresh({rule("default")}), 0);
+    EXPECT_EQ(fingerprint(), before);
+    EXPECT_EQ(versions_of_keys(), keys);
+}
+
+TEST_F(PolicyTest, OnlyKeysThatWaitForARuleAreTouchedWhileThePolicyIsTheSame) {
+    given_keys(3, {.name = "old"});
+    const std::vector<PolicyRule> policy = {rule("admins", {{&PolicyRule::scope, "admin"}}),
+                                            rule("default")};
+    refresh(policy);
+    // A wrong rule of another key is not even looked at.
+    execute("update keyrota.api_key set policy_rule_id = " + std::to_string(id_of("admins")) +
+            " where key_id = (select min(key_id) from keyrota.api_key)");
+    const std::string before = versions_of_keys();
+    given_key({.name = "new"});
+    execute("update keyrota.api_key set scopes = '{admin}' where name = 'new'");
+    EXPECT_EQ(refresh(policy), 1);
+    EXPECT_EQ(rule_of("new"), "admins");
+    execute(
+        "delete from keyrota.api_key_state where key_id = (select max(key_id) from "
+        "keyrota.api_key)");
+    execute("delete from keyrota.api_key where name = 'new'");
+    EXPECT_EQ(versions_of_keys(), before);
+    EXPECT_THAT(assignment(), ElementsAre("admins 1", "default 2"));
+}
+
+TEST_F(PolicyTest, AKeyWhoseOwnerMovedToAnotherTeamGetsThatTeamsRule) {
+    given_key({.name = "key"});
+    execute("update keyrota.api_key set owner_id = 2");
+    const std::vector<PolicyRule> policy = {rule("payments", {{&PolicyRule::team, "Payments"}}),
+                                            rule("default")};
+    refresh(policy);
+    EXPECT_EQ(rule_of("key"), "default");
+    execute("update keyrota.owner set team_id = 1 where owner_id = 2");
+    EXPECT_EQ(refresh(policy), 1);
+    EXPECT_EQ(rule_of("key"), "payments");
+}
+
+TEST_F(PolicyTest, AKeyThatChangesWhileRulesAreAssignedIsNotGivenTheRuleOfItsFormerSelf) {
+    given_key({.name = "key"});
+    const std::vector<PolicyRule> policy = {rule("admins", {{&PolicyRule::scope, "admin"}}),
+                                            rule("default")};
+    Transaction change(owner());
+    execute("update keyrota.api_key set scopes = '{admin}'");
+    auto assigning = std::async(std::launch::async, [&] {
+        Connection patient = connection_for(config(), Access::runner);
+        patient.lock_timeout = 60s;
+        Session session(patient);
+        refresh_policy(session, policy);
+    });
+    await_backend_waiting_for("Lock");
+    change.commit();
+    assigning.get();
+    EXPECT_NE(rule_of("key"), "default");
+    refresh(policy);
+    EXPECT_EQ(rule_of("key"), "admins");
+}
+
+// ---- audit
+
+TEST_F(PolicyTest, AChangeOfTheRulesIsAuditedOnceWithBeforeAndAfter) {
+    const std::int64_t before = changes_audited();
+    given_keys(3, {.name = "key"});
+    const std::vector<PolicyRule> policy = {rule("tests", {{&PolicyRule::type, "test"}}),
+                                            rule("default")};
+    refresh(policy);
+    EXPECT_EQ(changes_audited(), before + 1);
+    EXPECT_THAT(text("select payload::jsonb ->> 'after' from keyrota.audit_entry order by entry_id "
+                     "desc limit 1"),
+                HasSubstr("\"tests\""));
+    EXPECT_THAT(text("select payload::jsonb ->> 'before' from keyrota.audit_entry order by "
+                     "entry_id desc limit 1"),
+                Not(HasSubstr("\"tests\"")));
+    refresh(policy);
+    given_key({.name = "another"});
+    refresh(policy);
+    EXPECT_EQ(changes_audited(), before + 1);
+}
+
+// ---- interruptions
+
+TEST_F(PolicyTest, AnInterruptedRefreshIsCompletedByTheNextOne) {
+    given_keys(21'000, {.name = "key"});  // three batches
+    given_keys(1'000, {.name = "test key", .type = "test"});
+    const std::vector<PolicyRule> old_policy = {rule("old", {{&PolicyRule::type, "secret"}}),
+                                                rule("default")};
+    const std::vector<PolicyRule> new_policy = {rule("tests", {{&PolicyRule::type, "test"}}),
+                                                rule("default")};
+    const std::vector<std::string> expected = {"default 21000", "tests 1000"};
+    int batches = 0;
+    const auto interrupted_after = [&](int allowed) {
+        batches = 0;
+        return [this, &batches, allowed](const std::function<void()>& work) {
+            Transaction transaction(runner());
+            work();
+            if (batches == allowed)
+                throw Error(ExitCode::interrupted_term, "stopped");  // not committed
+            ++batches;
+            transaction.commit();
+        };
+    };
+    bool stopped = true;
+    int after = 0;
+    for (; stopped; ++after) {
+        refresh(old_policy);
+        const std::int64_t audited = changes_audited();
+        stopped = false;
+        try {
+            refresh_policy(runner(), new_policy, interrupted_after(after));
+        } catch (const Error& error) {
+            stopped = error.code() == ExitCode::interrupted_term;
+        }
+        refresh(new_policy);
+        EXPECT_EQ(assignment(), expected) << after;
+        EXPECT_THAT(rules(), ElementsAre("tests", "default")) << after;
+        EXPECT_EQ(changes_audited(), audited + 1) << after;
+        const std::string keys = versions_of_keys();
+        EXPECT_EQ(refresh(new_policy), 0) << after;
+        EXPECT_EQ(versions_of_keys(), keys) << after;
+    }
+    EXPECT_EQ(after, 6);  // rules, three batches of keys, the end; and one that was not stopped
+}
+
+TEST_F(PolicyTest, AnInterruptedChangeThatIsTakenBackIsUndone) {
+    given_keys(11'000, {.name = "key"});  // two batches
+    const std::vector<PolicyRule> old_policy = {rule("old", {{&PolicyRule::type, "secret"}}),
+                                                rule("default")};
+    refresh(old_policy);
+    int batches = 0;
+    EXPECT_THROW(
+        refresh_policy(runner(), {rule("new", {{&PolicyRule::type, "secret"}}), rule("default")},
+                       [&](const std::function<void()>& work) {
+                           if (++batches == 3) throw Error(ExitCode::interrupted_term, "stopped");
+                           Transaction transaction(runner());
+                           work();
+                           transaction.commit();
+                       }),
+        Error);
+    EXPECT_THAT(assignment(), ElementsAre("new 10000", "old 1000"));
+    EXPECT_EQ(refresh(old_policy), 10'000);
+    EXPECT_THAT(assignment(), ElementsAre("old 11000"));
+    EXPECT_THAT(rules(), ElementsAre("old", "default"));
+}
+
+}  // namespace
+}  // namespace keyrota::test
