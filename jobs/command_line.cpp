@@ -107,11 +107,11 @@ void add_run(CLI::App& app, Program& program) {
     run.add_flag("--dry-run", given->options.dry_run, "show what would be done and change nothing");
     run.add_option("--limit", given->limit,
                    "at most so many keys of each check; what is left waits for the next run")
-        ->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()))
+        ->check(CLI::PositiveNumber)
         ->type_name("N");
     run.add_option("--max-actions", given->max_actions,
                    "allow so many actions of each check in this run, instead of the blast radius")
-        ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
+        ->check(CLI::NonNegativeNumber)
         ->type_name("N");
     run.add_option("--as-of", given->as_of,
                    "judge as at this instant (UTC); with --dry-run, or on a simulation database")

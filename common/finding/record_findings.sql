@@ -8,7 +8,8 @@ select p.key_id, p.uid, p.check_id, p.detail, case when acted then 'resolved' el
        case when acted then 'acted' end, p.severity, p.due_at, p.evidence, at, at, case when acted then at end, p.run_id
   from keyrota.plan_item p,
        (select cast(:acted as int) = 1 as acted, keyrota.instant(:as_of) as at) run
- where p.run_id = :run_id and p.check_id = :check_id and p.key_id = any (cast(:ids as bigint[]))
+ where p.run_id = :run_id and p.check_id = :check_id and p.key_id between :first and :last
+   and p.key_id = any (cast(:ids as bigint[]))
    and (p.action is not null) = acted and p.change <> 'resolve'
     on conflict (key_id, uid) do update
    set episode = f.episode + (case when f.status <> 'resolved' then 0

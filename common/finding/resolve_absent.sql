@@ -4,5 +4,5 @@ update keyrota.finding f
        changed_at = keyrota.instant(:as_of), run_id = :run_id
   from keyrota.plan_item p
  where p.run_id = :run_id and p.check_id = :check_id and p.change = 'resolve'
-   and p.key_id = any (cast(:ids as bigint[]))
+   and p.key_id between :first and :last
    and f.key_id = p.key_id and f.uid = p.uid and f.key_id = any (cast(:ids as bigint[])) and f.status <> 'resolved'

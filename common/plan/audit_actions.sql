@@ -1,4 +1,5 @@
 -- One audit entry for each key that the action changed, with what it was, what it is and why.
+-- The batch's range keeps plan_item to a few pages: joined to the function's rows alone, each batch would read all of it.
 insert into keyrota.audit_entry (key_id, block_id, payload)
 select p.key_id, cast(:block_id as bigint),
        jsonb_build_object(
@@ -9,3 +10,4 @@ select p.key_id, cast(:block_id as bigint),
   from unnest(cast(:ids as bigint[]), cast(:befores as text[]), cast(:afters as text[])) as changed (key_id, before, after)
   join keyrota.plan_item p on p.key_id = changed.key_id
  where p.run_id = :run_id and p.check_id = :check_id and p.action is not null
+   and p.key_id between :first and :last

@@ -9,7 +9,7 @@ select cast(:run_id as bigint), key_id, cast(:check_id as text), detail, uid, ch
                     when f.severity <> r.severity or f.due_at is distinct from r.due_at then 'change'
                     else 'none' end as change
           from (select c.*, keyrota.finding_uid(cast(:check_id as text), c.key_id, c.detail) as uid
-                  from pg_temp.check_result c) r
+                  from pg_temp.check_result c offset 0) r  -- offset 0: one uid a row, not one for each mention
           left join keyrota.finding f on f.key_id = r.key_id and f.uid = r.uid
           left join keyrota.api_key imported on imported.key_id = r.key_id and imported.source <> 'native') d
  where change <> 'none' or action is not null

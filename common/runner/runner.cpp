@@ -30,6 +30,13 @@ constexpr Statement kClock{"clock", "select keyrota.micros(clock_timestamp()) as
 constexpr Statement kIsSimulation{"is_simulation",
                                   "select simulation::int as simulation from keyrota.installation"};
 constexpr Statement kAnalyzeResult{"analyze_check_result", "analyze pg_temp.check_result"};
+// A batch whose commit a crash of the server swallowed is simply done again, so none waits for the
+// disk; closing the run does, and everything before it is then on disk too. Plans are short-lived:
+// rough statistics are enough.
+constexpr Statement kRunSettings{"run_settings",
+                                 "select set_config('synchronous_commit', 'off', false),"
+                                 "       set_config('default_statistics_target', '10', false)"};
+constexpr Statement kDurably{"durably", "set local synchronous_commit = on"};
 constexpr Statement kDropResult{"drop_check_result", "drop table pg_temp.check_result"};
 constexpr Statement kAnalyzePlan{"analyze_plan_item",
                                  "select keyrota.analyze_plan_item()::text as done"};
@@ -181,6 +188,7 @@ CheckReport evaluate(Run& run, const PlannedCheck& check) {
 
     const Row totals = run.session.one(sql::plan_totals, name);
     report.planned = totals.int64("actions");
+    report.action = totals.text_or("action", "");
     if (run.options
             .dry_run) {  // what would become of the findings; a real run counts what it writes
         report.opened = totals.int64("opened");
@@ -246,26 +254,14 @@ std::vector<CheckReport> evaluate_all(Run& run) {
 // --- guards
 // -----------------------------------------------------------------------------------------------------------
 
-constexpr Statement kPlannedAction{
-    "planned_action",
-    "select min(action) as action, count(distinct action) as actions from keyrota.plan_item"
-    " where run_id = :run_id and check_id = :check_id and action is not null"};
-
-// The action that the check's items ask for; a check has one.
-const Action& planned_action(Run& run, const CheckReport& report) {
-    const Row row =
-        run.session.one(kPlannedAction, {{"run_id", run.run_id}, {"check_id", report.check_id}});
-    return find_action(row.text("action"));
-}
-
-bool is_allowed(Run& run, const CheckReport& report, const Action& action) {
+bool is_allowed(Run& run, const CheckReport& report) {
     if (run.options.max_actions) return report.planned <= *run.options.max_actions;
     const std::int64_t recent =
         run.session
             .one(sql::recent_actions,
                  {{"job", run.job.name}, {"as_of", run.as_of}, {"check_id", report.check_id}})
             .int64("total");
-    return within_blast_radius(run.session, action, recent + report.planned);
+    return within_blast_radius(run.session, find_action(report.action), recent + report.planned);
 }
 
 // A guard said no: none of the check's actions is done, its findings stay.
@@ -279,8 +275,7 @@ void refuse(Run& run, CheckReport& report) {
 }
 
 void guard_blast_radius(Run& run, CheckReport& report) {
-    if (report.planned > 0 && !is_allowed(run, report, planned_action(run, report)))
-        refuse(run, report);
+    if (report.planned > 0 && !is_allowed(run, report)) refuse(run, report);
 }
 
 constexpr const char* kRunHeld = "RUN-HELD";
@@ -376,10 +371,18 @@ class DutyCycle {
     std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
 };
 
+// The keys of one transaction: a dense stretch of the check's items in key order.
+struct Batch {
+    std::string ids;  // bigint[] as text
+    std::int64_t first;
+    std::int64_t last;
+    std::int64_t keys;
+};
+
 // Hands the check's items of one kind (action | finding | resolve) over in batches of key ids,
 // until none is left or a signal came. @returns whether all were handed over.
 bool for_each_batch(Run& run, const CheckReport& report, const char* kind,
-                    const std::function<void(const std::string& ids, std::int64_t keys)>& batch) {
+                    const std::function<void(const Batch&)>& work) {
     DutyCycle duty(run.config.limits.duty, run.interruption);
     for (std::int64_t after = -1;;) {
         if (run.interruption.requested()) return false;
@@ -389,7 +392,7 @@ bool for_each_batch(Run& run, const CheckReport& report, const char* kind,
                                                            {"after", after},
                                                            {"size", run.config.limits.batch_size}});
         if (next.int64("total") == 0) return true;
-        batch(next.text("ids"), next.int64("total"));
+        work({next.text("ids"), next.int64("first"), next.int64("last"), next.int64("total")});
         after = next.int64("last");
         duty.pause_after_batch();
     }
@@ -400,8 +403,8 @@ enum class Locked { skip, wait };
 // Applies the action to one batch of keys: the change, its audit entries, its finding closed as
 // acted, the totals.
 // @returns how many keys were changed; the rest drifted or is locked.
-std::int64_t apply_batch(Run& run, CheckReport& report, const Action& action,
-                         const std::string& ids, Locked locked) {
+std::int64_t apply_batch(Run& run, CheckReport& report, const Action& action, const Batch& batch,
+                         Locked locked) {
     std::string text = action.statement.text;
     static constexpr std::string_view kSkip = " skip locked";
     if (locked == Locked::wait) text.erase(text.find(kSkip), kSkip.size());
@@ -409,7 +412,7 @@ std::int64_t apply_batch(Run& run, CheckReport& report, const Action& action,
     run.in_batch([&] {
         counts = {};
         const Row done = run.session.one({action.statement.name, text.c_str()},
-                                         {{"ids", ids}, {"as_of", run.as_of}});
+                                         {{"ids", batch.ids}, {"as_of", run.as_of}});
         counts.applied = done.int64("total");
         if (counts.applied == 0) return;
         const std::int64_t block_id = open_audit_block(run.session);
@@ -418,6 +421,8 @@ std::int64_t apply_batch(Run& run, CheckReport& report, const Action& action,
                                                  {"actor", run.actor},
                                                  {"as_of", run.as_of},
                                                  {"ids", changed},
+                                                 {"first", batch.first},
+                                                 {"last", batch.last},
                                                  {"befores", done.text("befores")},
                                                  {"afters", done.text("afters")},
                                                  {"run_id", run.run_id},
@@ -426,6 +431,8 @@ std::int64_t apply_batch(Run& run, CheckReport& report, const Action& action,
                                                    {"as_of", run.as_of},
                                                    {"run_id", run.run_id},
                                                    {"check_id", report.check_id},
+                                                   {"first", batch.first},
+                                                   {"last", batch.last},
                                                    {"ids", changed}});
         count(run, report, counts);
         seal_audit_block(run.session, block_id);
@@ -436,15 +443,15 @@ std::int64_t apply_batch(Run& run, CheckReport& report, const Action& action,
 
 // What the first pass stepped past: locked rows get their time (lock_timeout, repeated), drifted
 // ones are left alone.
-void finish_batch(Run& run, CheckReport& report, const Action& action, const std::string& ids,
+void finish_batch(Run& run, CheckReport& report, const Action& action, const Batch& batch,
                   std::int64_t left) {
     Counts counts;
     try {
-        left -= apply_batch(run, report, action, ids, Locked::wait);
+        left -= apply_batch(run, report, action, batch, Locked::wait);
         counts.drifted = left;
     } catch (const DatabaseError& error) {
         if (!error.is_contention()) throw;
-        left -= apply_batch(run, report, action, ids, Locked::skip);
+        left -= apply_batch(run, report, action, batch, Locked::skip);
         counts.failed = left;
         spdlog::error("{}: {} keys stayed locked: {}", report.check_id, left, error.what());
     }
@@ -455,38 +462,43 @@ void finish_batch(Run& run, CheckReport& report, const Action& action, const std
 
 void apply_actions(Run& run, CheckReport& report, Progress& progress) {
     if (report.planned == 0 || report.refused > 0) return;
-    const Action& action = planned_action(run, report);
+    const Action& action = find_action(report.action);
     struct Rest {
-        std::string ids;
+        Batch batch;
         std::int64_t left;
     };
     std::vector<Rest> rests;
-    for_each_batch(run, report, "action", [&](const std::string& ids, std::int64_t keys) {
-        const std::int64_t left = keys - apply_batch(run, report, action, ids, Locked::skip);
-        if (left > 0) rests.push_back({ids, left});
-        progress.advance(keys);
+    for_each_batch(run, report, "action", [&](const Batch& batch) {
+        const std::int64_t left =
+            batch.keys - apply_batch(run, report, action, batch, Locked::skip);
+        if (left > 0) rests.push_back({batch, left});
+        progress.advance(batch.keys);
     });
     for (const Rest& rest : rests) {
         if (run.interruption.requested()) return;
-        finish_batch(run, report, action, rest.ids, rest.left);
+        finish_batch(run, report, action, rest.batch, rest.left);
     }
 }
 
 // Findings that ask for no action, or whose action was refused.
 void record_findings(Run& run, CheckReport& report) {
-    for_each_batch(run, report, "finding", [&](const std::string& ids, std::int64_t) {
+    for_each_batch(run, report, "finding", [&](const Batch& batch) {
         Counts counts;
         run.in_batch([&] {
             counts = {};
-            const Params batch{{"run_id", run.run_id}, {"check_id", report.check_id}, {"ids", ids}};
-            const Row kinds = run.session.one(sql::batch_changes, batch);
+            const Row kinds = run.session.one(sql::batch_changes, {{"run_id", run.run_id},
+                                                                   {"check_id", report.check_id},
+                                                                   {"first", batch.first},
+                                                                   {"last", batch.last}});
             counts.opened = kinds.int64("opened");
             counts.changed = kinds.int64("changed");
             run.session.execute(sql::record_findings, {{"acted", 0},
                                                        {"as_of", run.as_of},
                                                        {"run_id", run.run_id},
                                                        {"check_id", report.check_id},
-                                                       {"ids", ids}});
+                                                       {"first", batch.first},
+                                                       {"last", batch.last},
+                                                       {"ids", batch.ids}});
             count(run, report, counts);
         });
         add(report, counts);
@@ -495,7 +507,7 @@ void record_findings(Run& run, CheckReport& report) {
 
 // Only a complete run may take absence for an answer.
 void resolve_absent(Run& run, CheckReport& report) {
-    for_each_batch(run, report, "resolve", [&](const std::string& ids, std::int64_t) {
+    for_each_batch(run, report, "resolve", [&](const Batch& batch) {
         Counts counts;
         run.in_batch([&] {
             counts = {};
@@ -503,7 +515,9 @@ void resolve_absent(Run& run, CheckReport& report) {
                 run.session.execute(sql::resolve_absent, {{"as_of", run.as_of},
                                                           {"run_id", run.run_id},
                                                           {"check_id", report.check_id},
-                                                          {"ids", ids}});
+                                                          {"first", batch.first},
+                                                          {"last", batch.last},
+                                                          {"ids", batch.ids}});
             count(run, report, counts);
         });
         add(report, counts);
@@ -579,6 +593,7 @@ void conclude(const Run& run, RunReport& report) {
 
 void close_run(Run& run, const RunReport& report) {
     run.in_batch([&] {
+        run.session.execute(kDurably);
         run.session.execute(kClearPlan, {{"run_id", run.run_id}});
         remember_database(run.session);
         run.session.execute(sql::run_finish,
@@ -633,6 +648,7 @@ RunReport run_job(const Job& job, const RunOptions& options, const Config& confi
             .lease = std::move(lease)};
     if (options.dry_run) return dry_run(run);
 
+    run.session.one(kRunSettings);
     open_run(run);
     RunReport report;
     report.job = job.name;

@@ -25,7 +25,8 @@ struct RunOptions {
 /// What one check came to. The totals count findings, or (planned to failed) actions.
 struct CheckReport {
     std::string check_id;
-    std::string pass;  // incremental | standing
+    std::string pass;    // incremental | standing
+    std::string action;  // what it asks for; empty: nothing
     std::int64_t found = 0;
     std::int64_t opened = 0;
     std::int64_t changed = 0;

@@ -16,6 +16,7 @@ TEST(Suggestion, FindsWhatWasMistyped) {
     EXPECT_EQ(nearest("lock-timeout", kOptions), "lock_timeout");
     EXPECT_EQ(nearest("lokc_timeout", kOptions), "lock_timeout");  // two swapped
     EXPECT_EQ(nearest("ur", kOptions), "url");
+    EXPECT_EQ(nearest("rul", kOptions), "url");  // in a short word too
 }
 
 TEST(Suggestion, IsSilentWhereNothingIsNear) {
