@@ -10,7 +10,8 @@ namespace keyrota {
 namespace {
 
 constexpr Job kJobs[] = {
-    {"expire-keys", "expire keys whose end date has come, and warn before", "*/5 * * * *", plan_expire_keys},
+    {"expire-keys", "expire keys whose end date has come, and warn before", "*/5 * * * *",
+     plan_expire_keys},
 };
 
 }  // namespace

@@ -26,6 +26,8 @@ struct Connection {
 /// `service=NAME`; empty means PG* and libpq's defaults alone. Where the server is remote (neither
 /// a socket nor a loopback name) and nobody said a sslmode (URL, service file, PGSSLMODE), it is
 /// verify-full, with the system's certificates unless a root file is given.
+/// Changes the environment for a moment (libpq shows a service's values in no other way): not while
+/// another thread connects.
 /// @throws Error{config} for text libpq cannot read; the text itself is never shown, since it may
 /// hold a password.
 Connection parse_connection(const std::string& url, std::chrono::milliseconds connect_timeout);

@@ -26,8 +26,7 @@ constexpr Statement kLock{"lock_migrations",
                           "lock table keyrota.schema_migration in share row exclusive mode"};
 constexpr Statement kWaitForLock{"wait_for_lock", "set local lock_timeout = '5min'"};
 constexpr Statement kLockCreation{
-    "lock_creation",
-    "select pg_advisory_xact_lock(hashtext('keyrota db migrate'))::text as done"};
+    "lock_creation", "select pg_advisory_xact_lock(hashtext('keyrota db migrate'))::text as done"};
 constexpr Statement kCreateTable{
     "create_schema_migration",
     "create table if not exists keyrota.schema_migration ("

@@ -290,8 +290,7 @@ Transaction::~Transaction() {
 
 void Transaction::commit() {
     // After a refused statement PostgreSQL answers COMMIT with a rollback, and without an error.
-    if (PQtransactionStatus(session_.native()) == PQTRANS_INERROR)
-        throw refused("25P02", "commit");
+    if (PQtransactionStatus(session_.native()) == PQTRANS_INERROR) throw refused("25P02", "commit");
     open_ = false;
     session_.execute({"commit", "commit"});
 }

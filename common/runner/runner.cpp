@@ -648,8 +648,8 @@ RunReport run_job(const Job& job, const RunOptions& options, const Config& confi
             .lease = std::move(lease)};
     if (options.dry_run) return dry_run(run);
 
-    run.session.one(kRunSettings);
     open_run(run);
+    run.session.one(kRunSettings);
     RunReport report;
     report.job = job.name;
     report.run_id = run.run_id;

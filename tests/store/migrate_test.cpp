@@ -1,7 +1,9 @@
 #include "postgres/migrate.h"
 
 #include <fmt/format.h>
+#include <stdlib.h>
 
+#include <algorithm>
 #include <future>
 
 #include "postgres/database.h"
@@ -204,12 +206,15 @@ TEST_F(MigrateTest, InitialisingTwiceChangesNothing) {
 }
 
 TEST_F(MigrateTest, ConcurrentInitialisationsMakeOneInstallation) {
+    // Set, or reading a connection would set it for a moment, and another thread might see that.
+    ASSERT_EQ(::setenv("PGSSLMODE", "disable", 1), 0);
     std::vector<std::future<bool>> callers;
     for (int i = 0; i < 3; ++i)
         callers.push_back(
             std::async(std::launch::async, [this] { return init_database(empty_config()); }));
     int made = 0;
     for (auto& caller : callers) made += caller.get();
+    ::unsetenv("PGSSLMODE");
     EXPECT_EQ(made, 1);
     open_session(empty_config(), Access::runner);
 }

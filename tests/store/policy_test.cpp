@@ -222,9 +222,9 @@ TEST_F(PolicyTest, AKeyThatChangesWhileRulesAreAssignedIsNotGivenTheRuleOfItsFor
                                             rule("default")};
     Transaction change(owner());
     execute("update keyrota.api_key set scopes = '{admin}'");
+    Connection patient = connection_for(config(), Access::runner);
+    patient.lock_timeout = 60s;
     auto assigning = std::async(std::launch::async, [&] {
-        Connection patient = connection_for(config(), Access::runner);
-        patient.lock_timeout = 60s;
         Session session(patient);
         refresh_policy(session, policy);
     });

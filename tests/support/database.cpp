@@ -126,8 +126,9 @@ void DatabaseTest::await_backend_waiting_for(const std::string& event) {
                                  "select count(*) as n from pg_stat_activity"
                                  " where datname = current_database()"
                                  "   and cast(:event as text) in (wait_event_type, wait_event)"};
-    EXPECT_TRUE(eventually([&] { return superuser.one(kWaiting, {{"event", event}}).int64("n") > 0; }))
-        << event;
+    EXPECT_TRUE(eventually([&] {
+        return superuser.one(kWaiting, {{"event", event}}).int64("n") > 0;
+    })) << event;
 }
 
 std::int64_t DatabaseTest::number(const std::string& sql) {

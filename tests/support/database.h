@@ -57,7 +57,8 @@ class DatabaseTest : public ::testing::Test {
     void given_keys(std::int64_t count, const GivenKey& key);
     RunReport run(const char* job, Timestamp as_of, RunOptions options = {});
     std::vector<std::string> keys_with_status(const std::string& status);
-    /// Returns once a backend of this database waits for that (`Lock`, `PgSleep`); else the test fails.
+    /// Returns once a backend of this database waits for that (`Lock`, `PgSleep`); else the test
+    /// fails.
     void await_backend_waiting_for(const std::string& event);
     /// First column of the only row, as a number; `sql` may say anything.
     std::int64_t number(const std::string& sql);

@@ -829,7 +829,7 @@ TEST_F(ConfigTest, ShowSpeaksJson) {
     EXPECT_EQ(document->getValue<std::string>("file"), sources_.file->string());
     const auto settings = document->getArray("settings");
     ASSERT_EQ(settings->size(), load().settings.size());
-    const auto file = settings->getObject(11);
+    const auto file = settings->getObject(12);
     EXPECT_EQ(file->getValue<std::string>("option"), "log.file");
     EXPECT_EQ(file->getValue<std::string>("value"), "a\\b\"c");
     EXPECT_EQ(file->getValue<std::string>("origin"), sources_.file->string() + ":1");
