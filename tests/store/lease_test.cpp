@@ -199,7 +199,7 @@ TEST_F(LeaseTest, TwoBatchesOfOneHolderDoNotBlockEachOther) {
 }
 
 TEST_F(LeaseTest, OfSeveralRacersExactlyOneWins) {
-    constexpr int kRounds = 60;
+    constexpr int kRounds = 30;
     constexpr std::size_t kRacers = 2;
     std::vector<std::unique_ptr<Lease>> won(kRacers);
     std::vector<int> winners;
