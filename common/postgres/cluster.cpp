@@ -456,11 +456,15 @@ void EmbeddedCluster::create() {
     if (mkdtemp(name.data()) == nullptr) cannot("make", name, errno);
     Staging staging{name};
     if (chown(name.c_str(), server.uid, server.gid) != 0) cannot("own", name, errno);
-    const auto made = run_as_server(
-        server,
+    // An initdb that outlived us would go on writing where the next command has cleaned up.
+    ProgramOptions options;
+    options.as_user = server.name;
+    options.timeout = kPatience;
+    options.ends_with_caller = true;
+    const auto made = run_program(
         {bin / "initdb", "-D", name, "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8",
          "--auth-local=peer", "--auth-host=reject", "--data-checksums", "--no-instructions"},
-        kPatience);
+        options);
     if (!made.succeeded())
         throw Error(ExitCode::database, fmt::format("initdb cannot make {}:{}", directory_.string(),
                                                     last_lines(made.errors)));

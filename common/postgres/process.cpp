@@ -148,9 +148,13 @@ ProgramResult run_program(const std::vector<std::string>& argv, const ProgramOpt
         throw Error(ExitCode::config, fmt::format("there is no system user {}", options.as_user));
 
     std::vector<std::string> command;
-    if (user && user->uid != geteuid())
-        command = {"/usr/bin/setpriv", fmt::format("--reuid={}", user->uid),
-                   fmt::format("--regid={}", user->gid), "--init-groups", "--"};
+    const bool as_other = user && user->uid != geteuid();
+    if (as_other || options.ends_with_caller) command = {"/usr/bin/setpriv"};
+    if (as_other)
+        command.insert(command.end(), {fmt::format("--reuid={}", user->uid),
+                                       fmt::format("--regid={}", user->gid), "--init-groups"});
+    if (options.ends_with_caller) command.insert(command.end(), {"--pdeathsig", "KILL"});
+    if (!command.empty()) command.emplace_back("--");
     command.insert(command.end(), argv.begin(), argv.end());
 
     Pipe out = make_pipe(argv[0]);

@@ -52,6 +52,7 @@ struct ProgramOptions {
     std::filesystem::path working_directory = "/";
     std::chrono::milliseconds timeout = std::chrono::minutes(1);
     std::size_t max_output = 65'536;  // bytes kept of each stream: the last ones
+    bool ends_with_caller = false;    // killed when we are, so that nobody finds it still at work
 };
 
 struct ProgramResult {

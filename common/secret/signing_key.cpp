@@ -49,7 +49,7 @@ void write_key(const std::filesystem::path& file, EVP_PKEY* key) {
     const Bio pem(BIO_new(BIO_s_mem()), BIO_free);
     PEM_write_bio_PrivateKey(pem.get(), key, nullptr, nullptr, 0, nullptr, nullptr);
     const std::string text = contents(pem.get());
-    const std::string aside = fmt::format("{}.{}", file.string(), ::getpid());
+    const std::string aside = file.string() + ".new";  // one name: a kill leaves no trail of keys
     const int descriptor = ::open(aside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (descriptor < 0) throw unusable(file, std::strerror(errno));
     const bool written =

@@ -161,6 +161,8 @@ TEST_F(Embedded, WhateverMomentTheFirstCommandIsKilledAtTheNextOneGoesOnFromTher
     }
     expect_quiet({"run", "expire-keys", "--wait", "20s"});
     expect_installed();
+    for (const auto& entry : fs::directory_iterator(data_dir_))
+        EXPECT_NE(entry.path().filename().string().rfind(".postgres-", 0), 0U) << entry.path();
 }
 
 TEST_F(Embedded, TwoFirstCommandsAtOnceBothSucceed) {
