@@ -290,6 +290,7 @@ ExitCode wrong_usage(const CLI::App& app, const CLI::ParseError& error, std::ost
     if ((is_missing || is_extra) && !words.empty()) {
         const std::string word = words.front().substr(0, words.front().find('='));
         std::vector<std::string> names;
+        names.reserve(subcommands.size());
         for (const CLI::App* sub : subcommands) names.push_back(sub->get_name());
         for (const CLI::App* level = command; level != nullptr; level = level->get_parent())
             for (const CLI::Option* option : level->get_options())

@@ -7,11 +7,14 @@
 namespace keyrota {
 namespace {
 
+constexpr int kWake = SIGUSR2;  // ours alone: ends the watcher
+
 sigset_t watched() {
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, kWake);
     return set;
 }
 
@@ -25,7 +28,7 @@ Interruption::Interruption() {
 
 Interruption::~Interruption() {
     ending_ = true;
-    pthread_kill(watcher_.native_handle(), SIGTERM);
+    pthread_kill(watcher_.native_handle(), kWake);
     watcher_.join();
     const sigset_t set = watched();
     pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
@@ -37,6 +40,7 @@ void Interruption::watch() {
         int signal = 0;
         sigwait(&set, &signal);
         if (ending_) return;
+        if (signal == kWake) continue;  // from outside: means nothing
         if (signal_ != 0) {
             std::signal(signal, SIG_DFL);
             sigset_t again;

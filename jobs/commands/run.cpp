@@ -95,6 +95,7 @@ ExitCode run_jobs(const std::vector<std::string>& names, const RunOptions& optio
                   const Config& config, bool json, bool is_terminal, std::ostream& out,
                   std::ostream& errors) {
     std::vector<const Job*> jobs;
+    jobs.reserve(names.size());
     for (const std::string& name : names) jobs.push_back(&find_job(name));
 
     Interruption interruption;
