@@ -2,10 +2,9 @@
 
 #include <Poco/JSON/Object.h>
 
-#include <sstream>
-
 #include "common_sql.h"
 #include "postgres/caller.h"
+#include "report/json_text.h"
 
 namespace keyrota {
 namespace {
@@ -20,9 +19,7 @@ std::string audit_actor() {
     Poco::JSON::Object actor;
     actor.set("os_user", caller.os_user);
     actor.set("host", caller.host);
-    std::ostringstream text;
-    actor.stringify(text);
-    return text.str();
+    return json_text(actor);
 }
 
 std::int64_t open_audit_block(Session& session) {

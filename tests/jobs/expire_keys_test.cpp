@@ -189,6 +189,8 @@ TEST_F(ExpireKeys, OverTheBlastRadiusFindingsAreRecordedAndNoKeyIsTouched) {
     EXPECT_EQ(expired(report).refused, 1001);
     EXPECT_EQ(keys_with_status("active").size(), 1001U);
     EXPECT_EQ(number("select count(*) from keyrota.finding where status = 'open'"), 1001);
+    EXPECT_EQ(number("select refused_total from keyrota.run_check where check_id = 'KEY-EXPIRED'"),
+              1001);
 
     const RunReport allowed = expire(kNow + 1us, {.max_actions = 1001});
     EXPECT_EQ(allowed.exit_code, ExitCode::done);

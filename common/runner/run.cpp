@@ -1,0 +1,39 @@
+#include "runner/run.h"
+
+#include "common_sql.h"
+
+namespace keyrota {
+
+void Run::in_batch(const std::function<void()>& work) {
+    if (!lease) return work();
+    with_retries(static_cast<int>(config.limits.max_tries), [&] {
+        Transaction transaction(session);
+        lease->hold_for_transaction(session);
+        work();
+        transaction.commit();
+    });
+}
+
+void count(Run& run, const CheckReport& report, const Counts& counts) {
+    run.session.execute(sql::run_check_count, {{"run_id", run.run_id},
+                                               {"check_id", report.check_id},
+                                               {"opened", counts.opened},
+                                               {"changed", counts.changed},
+                                               {"resolved", counts.resolved},
+                                               {"applied", counts.applied},
+                                               {"drifted", counts.drifted},
+                                               {"refused", counts.refused},
+                                               {"failed", counts.failed}});
+}
+
+void add(CheckReport& report, const Counts& counts) {
+    report.opened += counts.opened;
+    report.changed += counts.changed;
+    report.resolved += counts.resolved;
+    report.applied += counts.applied;
+    report.drifted += counts.drifted;
+    report.refused += counts.refused;
+    report.failed += counts.failed;
+}
+
+}  // namespace keyrota

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "audit/audit.h"
+#include "postgres/lease.h"
+#include "postgres/session.h"
+#include "runner/runner.h"
+
+namespace keyrota {
+
+constexpr const char* kOnlyShard = "1/1";
+
+/// One run in progress: what the runner's steps (evaluate, guards, apply) share, no more.
+struct Run {
+    const Job& job;
+    const RunOptions& options;
+    const Config& config;
+    Interruption& interruption;
+    Session session;
+    std::unique_ptr<Lease> lease;  // none: a dry run
+    std::int64_t run_id = 0;
+    Timestamp as_of{};
+    std::string actor = audit_actor();
+
+    /// One batch: a transaction that holds the lease, repeated when it met a lock. A dry run is
+    /// inside its own already.
+    void in_batch(const std::function<void()>& work);
+};
+
+/// What one transaction adds to the totals of its check.
+struct Counts {
+    std::int64_t opened = 0, changed = 0, resolved = 0, applied = 0, drifted = 0, refused = 0,
+                 failed = 0;
+};
+
+/// Adds them to the check's row of run_check, in the transaction that they count.
+void count(Run& run, const CheckReport& report, const Counts& counts);
+/// Adds them to the report, once that transaction is committed.
+void add(CheckReport& report, const Counts& counts);
+
+class Stopwatch {
+  public:
+    std::chrono::milliseconds elapsed() const {
+        return std::chrono::duration_cast<std::chrono::milliseconds>(
+            std::chrono::steady_clock::now() - started_);
+    }
+
+  private:
+    std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace keyrota
