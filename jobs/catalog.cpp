@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "check_runs/check_runs.h"
 #include "error/error.h"
 #include "error/suggestion.h"
 #include "expire_keys/expire_keys.h"
@@ -12,6 +13,8 @@ namespace {
 constexpr Job kJobs[] = {
     {"expire-keys", "expire keys whose end date has come, and warn before", "*/5 * * * *",
      plan_expire_keys},
+    {"check-runs", "tell the operator which jobs have not come to a good end for too long",
+     "35 * * * *", plan_check_runs},
 };
 
 }  // namespace

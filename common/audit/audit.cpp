@@ -30,17 +30,20 @@ void seal_audit_block(Session& session, std::int64_t block_id) {
     session.one(kSeal, {{"block_id", block_id}});
 }
 
-void record_audit(Session& session, const AuditRecord& record) {
-    const std::int64_t block_id = open_audit_block(session);
+void record_audit(Session& session, std::int64_t block_id, const AuditRecord& record) {
     session.execute(sql::audit_record, {{"key_id", record.key_id},
                                         {"block_id", block_id},
                                         {"action", record.action},
-                                        record.run_id ? Param("run_id", *record.run_id)
-                                                      : Param("run_id", std::monostate{}),
+                                        {"run_id", record.run_id},
                                         {"actor", audit_actor()},
                                         {"before", record.before},
                                         {"after", record.after},
                                         {"why", record.why}});
+}
+
+void record_audit(Session& session, const AuditRecord& record) {
+    const std::int64_t block_id = open_audit_block(session);
+    record_audit(session, block_id, record);
     seal_audit_block(session, block_id);
 }
 

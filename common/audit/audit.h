@@ -28,7 +28,9 @@ struct AuditRecord {
     std::string after = "null";
     std::string why = "null";
 };
-/// Writes and seals it in the present transaction: its last statement.
+/// Writes it into the block, in the present transaction.
+void record_audit(Session& session, std::int64_t block_id, const AuditRecord& record);
+/// Writes and seals it alone, as the last statement of the present transaction.
 void record_audit(Session& session, const AuditRecord& record);
 
 }  // namespace keyrota

@@ -1,13 +1,12 @@
 #include "audit/verify.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
-#include <memory>
 #include <optional>
 
 #include "error/error.h"
 #include "postgres/copy.h"
+#include "secret/sha256.h"
 
 namespace keyrota {
 namespace {
@@ -29,37 +28,6 @@ constexpr Statement kHead{"audit_head",
                           "select height, encode(block_hash, 'hex') as hash,"
                           " (select count(*) from keyrota.audit_entry) as entries_total"
                           " from keyrota.audit_head"};
-
-class Sha256 {
-  public:
-    Sha256() { EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr); }
-    void add(std::string_view bytes) {
-        EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
-    }
-    std::string finish() {
-        std::string digest(32, '\0');
-        EVP_DigestFinal_ex(context_.get(), reinterpret_cast<unsigned char*>(digest.data()),
-                           nullptr);
-        return digest;
-    }
-
-  private:
-    std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_{EVP_MD_CTX_new(),
-                                                                     EVP_MD_CTX_free};
-};
-
-std::string sha256(std::string_view bytes) {
-    std::string digest(32, '\0');
-    EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()), nullptr,
-               EVP_sha256(), nullptr);
-    return digest;
-}
-
-std::string to_hex(std::string_view bytes) {
-    std::string hex;
-    for (const char c : bytes) hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
-    return hex;
-}
 
 // One block on its way through the stream; the hash of keyrota.audit_block_hash.
 struct Block {

@@ -1,10 +1,16 @@
 #include "policy/policy.h"
 
+#include <Poco/JSON/Array.h>
+#include <Poco/JSON/Object.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
+
+#include <algorithm>
 
 #include "audit/audit.h"
 #include "common_sql.h"
+#include "config/options.h"
+#include "report/json_text.h"
+#include "secret/sha256.h"
 
 namespace keyrota {
 namespace {
@@ -20,30 +26,76 @@ constexpr Statement kSetAside{"policy_set_aside", "update keyrota.policy_rule se
 constexpr Statement kDropUnused{"policy_drop_unused",
                                 "delete from keyrota.policy_rule where rank = -1"};
 
-std::string interval_array(const std::vector<std::chrono::microseconds>& durations) {
-    std::string text;
-    for (const auto duration : durations)
-        text += fmt::format("{}\"{} microseconds\"", text.empty() ? "" : ",", duration.count());
-    return "{" + text + "}";
+// What the configuration says of a rule, by column of policy_rule: the option
+// policy.rules[].expiry.notice_before is the column expiry_notice_before, and what stands under
+// match has the name of what it matches.
+using Columns = std::vector<std::pair<std::string, const Option*>>;
+Columns rule_columns() {
+    constexpr std::string_view kMatch = "match.";
+    Columns columns;
+    for (const Option& option : options()) {
+        if (option.path.compare(0, kPolicyRules.size(), kPolicyRules) != 0) continue;
+        std::string column = option.path.substr(kPolicyRules.size());
+        if (column.compare(0, kMatch.size(), kMatch) == 0) column.erase(0, kMatch.size());
+        std::replace(column.begin(), column.end(), '.', '_');
+        columns.emplace_back(column, &option);
+    }
+    return columns;
 }
 
-// Everything a rule says, length-prefixed: two different policies have two different hashes.
+std::string interval(std::chrono::microseconds duration) {
+    return fmt::format("{} microseconds", duration.count());
+}
+
+// A value as jsonb_populate_record reads it into its column; a matcher that matches all is null.
+struct ToJson {
+    Poco::Dynamic::Var operator()(const std::string* text) const {
+        return text->empty() ? Poco::Dynamic::Var() : Poco::Dynamic::Var(*text);
+    }
+    Poco::Dynamic::Var operator()(const std::filesystem::path* path) const {
+        return path->string();
+    }
+    Poco::Dynamic::Var operator()(const std::int64_t* number) const { return *number; }
+    Poco::Dynamic::Var operator()(const std::chrono::microseconds* duration) const {
+        return interval(*duration);
+    }
+    Poco::Dynamic::Var operator()(const std::vector<std::chrono::microseconds>* durations) const {
+        Poco::JSON::Array list;
+        for (const auto duration : *durations) list.add(interval(duration));
+        return list;
+    }
+};
+
+std::string rule_json(PolicyRule rule) {
+    Poco::JSON::Object json(Poco::JSON_PRESERVE_KEY_ORDER);
+    Config no_config;  // an option of a rule points into the rule
+    for (const auto& [column, option] : rule_columns())
+        json.set(column, std::visit(ToJson{}, option->member(no_config, rule)));
+    return json_text(json);
+}
+
+// Two different policies have two different hashes: each rule is JSON, and they stand in order.
 std::string hash_of(const std::vector<PolicyRule>& rules) {
-    std::string all;
-    const auto add = [&](const std::string& text) {
-        all += fmt::format("{}:{}", text.size(), text);
-    };
-    for (const PolicyRule& rule : rules)
-        for (const std::string& text :
-             {rule.name, rule.type, rule.environment, rule.service_plan, rule.team, rule.owner,
-              rule.scope, interval_array(rule.expiry_notice_before)})
-            add(text);
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int size = 0;
-    EVP_Digest(all.data(), all.size(), digest, &size, EVP_sha256(), nullptr);
-    std::string hex;
-    for (unsigned int i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
-    return hex;
+    Sha256 hash;
+    for (const PolicyRule& rule : rules) hash.add(rule_json(rule));
+    return to_hex(hash.finish());
+}
+
+// One rule of the configuration. Found by name, so that a rule keeps its id when it changes. The
+// columns are those of the options, so that a new threshold is one option and one column.
+std::string store_rule_statement() {
+    std::string columns, values, changes;
+    for (const auto& [column, option] : rule_columns()) {
+        columns += ", " + column;
+        values += ", said." + column;
+        changes += fmt::format(", {0} = excluded.{0}", column);
+    }
+    return fmt::format(
+        "insert into keyrota.policy_rule (rank{})"
+        " select cast(:rank as int){}"
+        "   from jsonb_populate_record(null::keyrota.policy_rule, cast(:rule as jsonb)) said"
+        "     on conflict (name) do update set rank = excluded.rank{}",
+        columns, values, changes);
 }
 
 void store_rules(Session& session, const std::vector<PolicyRule>& rules) {
@@ -52,18 +104,11 @@ void store_rules(Session& session, const std::vector<PolicyRule>& rules) {
     // taken back after an interruption, the old one.
     session.execute(kStoreHash, {{"hash", ""}});
     session.execute(kSetAside);
+    const std::string store_rule = store_rule_statement();
     int rank = 0;
     for (const PolicyRule& rule : rules)
-        session.execute(sql::policy_store_rule,
-                        {{"name", rule.name},
-                         {"rank", rank++},
-                         {"type", rule.type},
-                         {"environment", rule.environment},
-                         {"service_plan", rule.service_plan},
-                         {"team", rule.team},
-                         {"owner", rule.owner},
-                         {"scope", rule.scope},
-                         {"expiry_notice_before", interval_array(rule.expiry_notice_before)}});
+        session.execute({"policy_store_rule", store_rule.c_str()},
+                        {{"rank", rank++}, {"rule", rule_json(rule)}});
     const std::string after = session.one(sql::policy_rules_json).text("rules");
     if (before != after)
         record_audit(session, {.action = "policy.update", .before = before, .after = after});

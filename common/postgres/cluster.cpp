@@ -399,6 +399,15 @@ struct Staging {
     }
 };
 
+// Left by a creation that was killed. The postgres that initdb had started may go on writing for a
+// moment, until it sees that nobody tells it more.
+void remove_leftover(const fs::path& path) {
+    const auto patience = steady_clock::now() + kSurvivors;
+    std::error_code error;
+    while (fs::remove_all(path, error), error && steady_clock::now() < patience)
+        std::this_thread::sleep_for(milliseconds(50));
+}
+
 // Absolute and without links, so that two spellings of one directory are one installation.
 fs::path settled(fs::path path) {
     path = fs::absolute(path);
@@ -445,11 +454,9 @@ void EmbeddedCluster::create() {
 
     const Descriptor only_one = lock(data_dir_);
     if (state() != State::missing) return;
-    std::error_code ignored;
-    for (const auto& entry :
-         fs::directory_iterator(data_dir_))  // left by a creation that was killed
+    for (const auto& entry : fs::directory_iterator(data_dir_))
         if (entry.path().filename().string().rfind(kStagingPrefix, 0) == 0)
-            fs::remove_all(entry.path(), ignored);
+            remove_leftover(entry.path());
 
     const fs::path bin = binaries_for_new_cluster();
     std::string name = (data_dir_ / kStagingPrefix).string() + "XXXXXX";

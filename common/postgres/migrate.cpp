@@ -1,12 +1,12 @@
 #include "postgres/migrate.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <iterator>
 
 #include "error/error.h"
 #include "migrations_sql.h"
+#include "secret/sha256.h"
 
 namespace keyrota {
 namespace {
@@ -34,12 +34,7 @@ constexpr Statement kCreateTable{
     " program_version text not null, applied_at timestamptz not null default now())"};
 
 std::string checksum(const char* text) {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int size = 0;
-    EVP_Digest(text, std::char_traits<char>::length(text), digest, &size, EVP_sha256(), nullptr);
-    std::string hex;
-    for (unsigned int i = 0; i < size; ++i) hex += fmt::format("{:02x}", digest[i]);
-    return hex;
+    return to_hex(sha256(text));
 }
 
 // `if not exists` by itself loses a race: of two that see no table, the second meets the first's.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -33,11 +34,22 @@ struct Param {
     Param(std::string_view n, const char* v) : name(n), value(std::string(v)) {}
     Param(std::string_view n, Timestamp v) : name(n), value(to_micros(v)) {}
     Param(std::string_view n, std::monostate) : name(n) {}
+    Param(std::string_view n, const std::optional<std::int64_t>& v) : name(n) {
+        if (v) value = *v;
+    }
+    Param(std::string_view n, const std::optional<Timestamp>& v) : name(n) {
+        if (v) value = to_micros(*v);
+    }
     Param(std::string_view n, bool) = delete;  // PostgreSQL would see an integer; say it in SQL
 
     std::string name;
     Value value;
 };
 using Params = std::vector<Param>;
+
+/// An empty text as NULL.
+inline Param text_or_null(std::string_view name, const std::string& text) {
+    return text.empty() ? Param(name, std::monostate{}) : Param(name, text);
+}
 
 }  // namespace keyrota

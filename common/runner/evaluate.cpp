@@ -1,10 +1,13 @@
 #include "runner/evaluate.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "common_sql.h"
 #include "error/error.h"
 #include "plan/plan.h"
+#include "postgres/copy.h"
+#include "runner/plan_file.h"
 
 namespace keyrota {
 namespace {
@@ -34,6 +37,39 @@ Pass next_pass(Run& run, const PlannedCheck& check) {
     return {false, last.int64("since")};
 }
 
+// From the filled check_result to the plan: the differences, their totals, the check's record.
+void diff(Run& run, CheckReport& report, bool resolves_absent) {
+    const Params name{{"run_id", run.run_id}, {"check_id", report.check_id}};
+    if (report.found > 0) {
+        run.session.execute(kAnalyzeResult);
+        run.session.execute(sql::plan_changes, name);
+    }
+    if (resolves_absent) run.session.execute(sql::plan_absent, name);
+    run.session.execute(kDropResult);
+
+    const Row totals = run.session.one(sql::plan_totals, name);
+    report.planned = totals.int64("actions");
+    report.action = totals.text_or("action", "");
+    if (!run.writes()) {
+        // What would become of the findings; else they are counted as they are written.
+        report.opened = totals.int64("opened");
+        report.changed = totals.int64("changed");
+        report.resolved = totals.int64("resolved");
+    }
+}
+
+void record_check(Run& run, const CheckReport& report, std::int64_t since = kFarPast) {
+    if (!run.lease) return;
+    run.session.execute(sql::run_check_start, {{"run_id", run.run_id},
+                                               {"check_id", report.check_id},
+                                               {"pass", report.pass},
+                                               since == kFarPast ? Param("since", std::monostate{})
+                                                                 : Param("since", since),
+                                               {"found", report.found},
+                                               {"planned", report.planned},
+                                               text_or_null("error", report.error)});
+}
+
 // Evaluates one check into a temporary table and its differences into the plan; in the caller's
 // transaction.
 CheckReport evaluate(Run& run, const PlannedCheck& check) {
@@ -48,37 +84,13 @@ CheckReport evaluate(Run& run, const PlannedCheck& check) {
         " select key_id, detail, severity, action, due_at, evidence from (" +
         std::string(check.statement.text) + ") evaluated";
     if (run.options.limit) text += " order by due_at, key_id limit :limit";
-    Params params{{"as_of", run.as_of}, {"watermark", pass.since}};
+    Params params = check.params;
+    params.emplace_back("as_of", run.as_of);
+    params.emplace_back("watermark", pass.since);
     if (run.options.limit) params.emplace_back("limit", *run.options.limit);
     report.found = run.session.execute({check.statement.name, text.c_str()}, params);
-
-    const Params name{{"run_id", run.run_id}, {"check_id", check.check_id}};
-    if (report.found > 0) {
-        run.session.execute(kAnalyzeResult);
-        run.session.execute(sql::plan_changes, name);
-    }
-    if (pass.is_standing && !run.options.limit) run.session.execute(sql::plan_absent, name);
-    run.session.execute(kDropResult);
-
-    const Row totals = run.session.one(sql::plan_totals, name);
-    report.planned = totals.int64("actions");
-    report.action = totals.text_or("action", "");
-    if (run.options.dry_run) {
-        // What would become of the findings; a real run counts what it writes.
-        report.opened = totals.int64("opened");
-        report.changed = totals.int64("changed");
-        report.resolved = totals.int64("resolved");
-        return report;
-    }
-    run.session.execute(
-        sql::run_check_start,
-        {{"run_id", run.run_id},
-         {"check_id", check.check_id},
-         {"pass", report.pass},
-         pass.since == kFarPast ? Param("since", std::monostate{}) : Param("since", pass.since),
-         {"found", report.found},
-         {"planned", report.planned},
-         {"error", std::monostate{}}});
+    diff(run, report, pass.is_standing && !run.options.limit);
+    record_check(run, report, pass.since);
     return report;
 }
 
@@ -93,17 +105,38 @@ CheckReport failed_check(Run& run, const PlannedCheck& check, const DatabaseErro
     report.check_id = check.check_id;
     report.pass = check.kind == CheckKind::standing ? "standing" : "incremental";
     report.error = error.what();
-    if (run.lease)
-        run.in_batch([&] {
-            run.session.execute(sql::run_check_start, {{"run_id", run.run_id},
-                                                       {"check_id", check.check_id},
-                                                       {"pass", report.pass},
-                                                       {"since", std::monostate{}},
-                                                       {"found", 0},
-                                                       {"planned", 0},
-                                                       {"error", report.error}});
-        });
+    run.in_batch([&] { record_check(run, report); });
     return report;
+}
+
+// The plan file's items, in a temporary table.
+void load_plan_file(Run& run, const std::filesystem::path& file, const std::string& digest) {
+    run.session.execute(sql::approved_item);
+    CopyWriter items(run.session, "load_plan_file",
+                     "pg_temp.approved_item (check_id, action, key_id, detail, severity, due_at,"
+                     " evidence, status, expires_at)");
+    const auto instant_or_null = [&](const std::optional<Timestamp>& t) {
+        if (t) {
+            items.instant(*t);
+        } else {
+            items.null();
+        }
+    };
+    const std::string read = read_plan_file(file, [&](const PlannedAction& item) {
+        items.row(9);
+        items.text(item.check_id);
+        items.text(item.action);
+        items.int64(item.key_id);
+        items.text(item.detail);
+        items.int32(item.severity);
+        instant_or_null(item.due_at);
+        items.text(item.evidence);
+        items.text(item.status);
+        instant_or_null(item.expires_at);
+    });
+    items.finish();
+    if (read != digest)
+        throw Error(ExitCode::usage, fmt::format("{} changed while it was read", file.string()));
 }
 
 }  // namespace
@@ -124,6 +157,30 @@ std::vector<CheckReport> evaluate_all(Run& run) {
             reports.push_back(failed_check(run, check, error));
         }
     }
+    return reports;
+}
+
+std::vector<CheckReport> evaluate_plan_file(Run& run, const std::filesystem::path& file,
+                                            const std::string& digest) {
+    std::vector<CheckReport> reports;
+    run.in_batch([&] {
+        reports.clear();
+        load_plan_file(run, file, digest);
+        for (const Row& check : run.session.rows(sql::approved_checks)) {
+            CheckReport& report = reports.emplace_back();
+            report.check_id = check.text("check_id");
+            report.pass = "approved";
+            report.found = check.int64("total");
+            run.session.execute(sql::check_result);
+            report.drifted = report.found - run.session.execute(sql::approved_result,
+                                                                {{"check_id", report.check_id}});
+            diff(run, report, false);
+            record_check(run, report);
+            Counts counts;
+            counts.drifted = report.drifted;
+            count(run, report, counts);
+        }
+    });
     return reports;
 }
 

@@ -22,37 +22,16 @@ bool is_allowed(Run& run, const CheckReport& report) {
     return within_blast_radius(run.session, find_action(report.action), recent + report.planned);
 }
 
-// A guard said no: none of the check's actions is done, its findings stay.
-void refuse(Run& run, CheckReport& report) {
-    Counts counts;
-    counts.refused = report.planned;
-    if (run.lease && counts.refused > 0)
-        run.in_batch([&] {
-            run.session.execute(sql::refuse_actions,
-                                {{"run_id", run.run_id}, {"check_id", report.check_id}});
-            count(run, report, counts);
-        });
-    add(report, counts);
-}
-
-void guard_blast_radius(Run& run, CheckReport& report) {
-    if (report.planned > 0 && !is_allowed(run, report)) refuse(run, report);
+// A guard says no: none of the check's actions may be done.
+void refuse(CheckReport& report) {
+    report.refused = report.planned;
 }
 
 constexpr const char* kRunHeld = "RUN-HELD";
 
-// A long gap, a clock that went back, another database: actions wait for a person. Who chose as_of
-// travels knowingly.
-void guard_time(Run& run, RunReport& report) {
-    const bool acts = std::any_of(report.checks.begin(), report.checks.end(),
-                                  [](const CheckReport& check) { return check.planned > 0; });
-    if (run.options.as_of) return;
-    report.held = reason_to_hold(run.session, run.job, run.as_of, run.config, acts);
-    if (report.held.empty()) return;
-    for (CheckReport& check : report.checks) refuse(run, check);
-    if (!run.lease) return;
+void record_held(Run& run, const std::string& reason) {
     Poco::JSON::Object evidence;
-    evidence.set("reason", report.held);
+    evidence.set("reason", reason);
     run.in_batch([&] {
         run.session.execute(sql::open_own_finding, {{"check_id", kRunHeld},
                                                     {"detail", run.job.name},
@@ -65,10 +44,29 @@ void guard_time(Run& run, RunReport& report) {
 
 }  // namespace
 
-void apply_guards(Run& run, RunReport& report) {
-    guard_time(run, report);
-    if (!report.held.empty()) return;
-    for (CheckReport& check : report.checks) guard_blast_radius(run, check);
+void judge_by_guards(Run& run, RunReport& report) {
+    const bool acts = std::any_of(report.checks.begin(), report.checks.end(),
+                                  [](const CheckReport& check) { return check.planned > 0; });
+    // A long gap, a clock that went back, another database: actions wait for a person. Who chose
+    // as_of travels knowingly.
+    if (!run.options.as_of)
+        report.held = reason_to_hold(run.session, run.job, run.as_of, run.config, acts);
+    for (CheckReport& check : report.checks)
+        if (!report.held.empty() || (check.planned > 0 && !is_allowed(run, check))) refuse(check);
+}
+
+void enforce_guards(Run& run, const RunReport& report) {
+    for (const CheckReport& check : report.checks) {
+        if (check.refused == 0) continue;
+        Counts counts;
+        counts.refused = check.refused;
+        run.in_batch([&] {
+            run.session.execute(sql::refuse_actions,
+                                {{"run_id", run.run_id}, {"check_id", check.check_id}});
+            count(run, check, counts);
+        });
+    }
+    if (!report.held.empty()) record_held(run, report.held);
 }
 
 }  // namespace keyrota

@@ -5,7 +5,11 @@
 namespace keyrota {
 
 /// Guards, before anything changes: time and place first (report.held), then the blast radius of
-/// each check. What they refuse is counted as refused; its findings are recorded all the same.
-void apply_guards(Run& run, RunReport& report);
+/// each check. Says in the report what may not be done; changes nothing.
+void judge_by_guards(Run& run, RunReport& report);
+
+/// Takes the refused actions out of the plan, so that only their findings are recorded, and tells
+/// the operator what is held.
+void enforce_guards(Run& run, const RunReport& report);
 
 }  // namespace keyrota

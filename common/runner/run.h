@@ -14,6 +14,9 @@ namespace keyrota {
 
 constexpr const char* kOnlyShard = "1/1";
 
+/// What a run is for: all of it, to look (rolled back), to write a plan file, to do what one says.
+enum class Purpose { run, dry_run, plan, apply };
+
 /// One run in progress: what the runner's steps (evaluate, guards, apply) share, no more.
 struct Run {
     const Job& job;
@@ -24,7 +27,12 @@ struct Run {
     std::unique_ptr<Lease> lease;  // none: a dry run
     std::int64_t run_id = 0;
     Timestamp as_of{};
+    Purpose purpose = Purpose::run;
+    std::int64_t applies_plan = 0;  // the run that planned what this one applies
     std::string actor = audit_actor();
+
+    /// Whether it records findings and changes keys.
+    bool writes() const { return purpose == Purpose::run || purpose == Purpose::apply; }
 
     /// One batch: a transaction that holds the lease, repeated when it met a lock. A dry run is
     /// inside its own already.

@@ -4,10 +4,13 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <map>
 #include <thread>
 
 #include "common_sql.h"
 #include "error/error.h"
+#include "finding/severity.h"
 #include "policy/policy.h"
 #include "postgres/caller.h"
 #include "postgres/database.h"
@@ -15,6 +18,7 @@
 #include "runner/apply.h"
 #include "runner/evaluate.h"
 #include "runner/guards.h"
+#include "runner/plan_file.h"
 #include "runner/run.h"
 #include "runner/time_guard.h"
 
@@ -33,6 +37,9 @@ constexpr Statement kRunSettings{"run_settings",
 constexpr Statement kDurably{"durably", "set local synchronous_commit = on"};
 constexpr Statement kClearPlan{"clear_plan",
                                "delete from keyrota.plan_item where run_id = :run_id"};
+
+constexpr std::chrono::hours kPlanMaxAge(24);
+constexpr int kActionsShown = 10;  // of each check, by `keyrota plan`
 
 void require_simulation_for_as_of(Session& session, const RunOptions& options) {
     if (!options.as_of || options.dry_run) return;
@@ -63,9 +70,11 @@ std::unique_ptr<Lease> acquire_lease(const Job& job, const RunOptions& options,
     }
 }
 
-// The options that shaped the run, for `runs show`.
-std::string options_json(const RunOptions& options) {
+// What shaped the run, for `runs show`.
+std::string options_json(const Run& run) {
+    const RunOptions& options = run.options;
     Poco::JSON::Object shaped;
+    if (run.applies_plan != 0) shaped.set("applies_plan", run.applies_plan);
     if (options.limit) shaped.set("limit", *options.limit);
     if (options.max_actions) shaped.set("max_actions", *options.max_actions);
     return json_text(shaped);
@@ -76,15 +85,13 @@ void open_run(Run& run) {
         run.session.execute(sql::run_abandon, {{"job", run.job.name}});
         run.session.execute(sql::run_clear_plans);
         const Caller caller = current_caller();
-        const Row opened =
-            run.session.one(sql::run_start, {{"job", run.job.name},
-                                             run.options.as_of ? Param("as_of", *run.options.as_of)
-                                                               : Param("as_of", std::monostate{}),
-                                             {"options", options_json(run.options)},
-                                             {"os_user", caller.os_user},
-                                             {"host", caller.host},
-                                             {"process_id", caller.process_id},
-                                             {"program_version", KEYROTA_VERSION}});
+        const Row opened = run.session.one(sql::run_start, {{"job", run.job.name},
+                                                            {"as_of", run.options.as_of},
+                                                            {"options", options_json(run)},
+                                                            {"os_user", caller.os_user},
+                                                            {"host", caller.host},
+                                                            {"process_id", caller.process_id},
+                                                            {"program_version", KEYROTA_VERSION}});
         run.run_id = opened.int64("run_id");
         run.as_of = opened.instant("as_of");
     });
@@ -95,8 +102,37 @@ void plan(Run& run, RunReport& report) {
     const Stopwatch stopwatch;
     refresh_policy(run.session, run.config.policy, [&](const auto& work) { run.in_batch(work); });
     report.checks = evaluate_all(run);
-    apply_guards(run, report);
+    judge_by_guards(run, report);
     report.plan_time = stopwatch.elapsed();
+}
+
+const char* status_of(const Run& run, ExitCode outcome) {
+    switch (outcome) {
+        case ExitCode::done:
+        case ExitCode::findings:
+            return run.lease ? "done" : "planned";
+        case ExitCode::blast_radius:
+        case ExitCode::held_back:
+            return "refused";
+        case ExitCode::interrupted_int:
+        case ExitCode::interrupted_term:
+            return "interrupted";
+        default:
+            return "partial";
+    }
+}
+
+// Whether --fail-on would stop a pipeline here: what the run's checks leave open.
+void look_for_severe_findings(Run& run, RunReport& report) {
+    if (!run.options.fail_on) return;
+    std::string checks;
+    for (const CheckReport& check : report.checks)
+        checks += (checks.empty() ? "" : ",") + check.check_id;
+    report.over_fail_on = run.session
+                              .one(sql::any_at_or_over, {{"checks", "{" + checks + "}"},
+                                                         {"severity", *run.options.fail_on},
+                                                         {"run_id", run.run_id}})
+                              .int64("found") != 0;
 }
 
 // Outcomes of the checks, from none to the gravest.
@@ -126,37 +162,33 @@ void conclude(const Run& run, RunReport& report) {
         report.hint = "Look at them with --dry-run; `keyrota resume` lets the job act again.";
     }
     if (run.interruption.requested()) outcomes.push_back(run.interruption.exit_code());
-    report.exit_code = gravest(outcomes);
-    switch (report.exit_code) {
-        case ExitCode::done:
-            report.status = run.lease ? "done" : "planned";
-            break;
-        case ExitCode::blast_radius:
-        case ExitCode::held_back:
-            report.status = "refused";
-            break;
-        case ExitCode::interrupted_int:
-        case ExitCode::interrupted_term:
-            report.status = "interrupted";
-            break;
-        default:
-            report.status = "partial";
+    if (report.over_fail_on) {
+        outcomes.push_back(ExitCode::findings);
+        if (report.message.empty()) {
+            const std::string_view severity = severity_name(*run.options.fail_on);
+            report.message =
+                fmt::format("{}: there are findings of severity {} or over", report.job, severity);
+            report.hint =
+                fmt::format("`keyrota findings list --severity {}` shows them.", severity);
+        }
     }
-    report.complete = report.exit_code == ExitCode::done && !run.options.limit;
+    report.exit_code = gravest(outcomes);
+    report.status = status_of(run, report.exit_code);
+    report.complete = report.status == "done" && !run.options.limit && run.purpose == Purpose::run;
 }
 
-void close_run(Run& run, const RunReport& report) {
+// @param plan_digest of the file, for a run that only planned.
+void close_run(Run& run, const RunReport& report, const std::string& plan_digest = "") {
     run.in_batch([&] {
         run.session.execute(kDurably);
         run.session.execute(kClearPlan, {{"run_id", run.run_id}});
         remember_database(run.session);
-        run.session.execute(sql::run_finish,
-                            {{"run_id", run.run_id},
-                             {"status", report.status},
-                             {"complete", report.complete ? 1 : 0},
-                             {"exit_code", static_cast<int>(report.exit_code)},
-                             report.message.empty() ? Param("message", std::monostate{})
-                                                    : Param("message", report.message)});
+        run.session.execute(sql::run_finish, {{"run_id", run.run_id},
+                                              {"status", report.status},
+                                              {"complete", report.complete ? 1 : 0},
+                                              {"exit_code", static_cast<int>(report.exit_code)},
+                                              text_or_null("message", report.message),
+                                              text_or_null("plan_digest", plan_digest)});
     });
 }
 
@@ -182,44 +214,154 @@ RunReport dry_run(Run& run) {
     report.job = run.job.name;
     report.as_of = run.as_of;
     plan(run, report);
+    look_for_severe_findings(run, report);
     conclude(run, report);
     return report;
+}
+
+Run start_run(Purpose purpose, const Job& job, const RunOptions& options, const Config& config,
+              Interruption& interruption) {
+    Session session = open_session(config, Access::runner);
+    require_simulation_for_as_of(session, options);
+    std::unique_ptr<Lease> lease;
+    if (purpose != Purpose::dry_run) lease = acquire_lease(job, options, config, interruption);
+    return {.job = job,
+            .options = options,
+            .config = config,
+            .interruption = interruption,
+            .session = std::move(session),
+            .lease = std::move(lease),
+            .purpose = purpose};
+}
+
+// Opens the run's record, does the work, and closes the record also where the work failed.
+RunReport recorded(Run& run, const std::function<void(RunReport&)>& work) {
+    open_run(run);
+    run.session.one(kRunSettings);
+    RunReport report;
+    report.job = run.job.name;
+    report.run_id = run.run_id;
+    report.as_of = run.as_of;
+    try {
+        work(report);
+        return report;
+    } catch (const Error& error) {
+        return fail_run(run, std::move(report), error);
+    }
+}
+
+struct AcceptedPlan {
+    std::int64_t run_id;
+    std::string digest;
+};
+
+// Whether this database wrote the file as it is, a day ago at most, and never applied it.
+AcceptedPlan accept_plan(Session& session, const Job& job, const RunOptions& options,
+                         const std::filesystem::path& file) {
+    const PlanHeader header = read_plan_header(file);
+    const std::string again = fmt::format("Plan again: `keyrota plan {} --out FILE`.", job.name);
+    const Row facts =
+        session.one(sql::plan_file_facts,
+                    {{"run_id", header.run_id}, {"job", job.name}, {"as_of", options.as_of}});
+    const auto refuse = [&](const std::string& reason) {
+        return Error(ExitCode::usage, fmt::format("{} {}", file.string(), reason), again);
+    };
+    if (facts.text("installation") != header.installation)
+        throw refuse("is a plan for another database");
+    if (facts.is_null("plan_digest")) throw refuse("is a plan that this database does not know");
+    if (facts.text("plan_digest") != digest_of(file))
+        throw refuse(
+            fmt::format("is not what run {} planned: it was edited, or cut off", header.run_id));
+    if (!facts.is_null("applied_by_run_id"))
+        throw refuse(fmt::format("was applied by run {}; what that left undone is in a new plan",
+                                 facts.int64("applied_by_run_id")));
+    if (facts.instant("now") - facts.instant("as_of") > kPlanMaxAge)
+        throw refuse(fmt::format("is older than {}: it was planned as of {}",
+                                 to_string(std::chrono::microseconds(kPlanMaxAge)),
+                                 to_string(facts.instant("as_of"))));
+    return {header.run_id, facts.text("plan_digest")};
+}
+
+// Marks the plan as applied, before the first action. Whoever waits with the same file for the
+// lease comes too late.
+void claim_plan(Run& run, const AcceptedPlan& accepted) {
+    run.in_batch([&] {
+        const auto claimed =
+            run.session.execute(sql::plan_file_claim, {{"run_id", run.run_id},
+                                                       {"planned_run_id", accepted.run_id},
+                                                       {"digest", accepted.digest}});
+        if (claimed == 0)
+            throw Error(ExitCode::usage,
+                        fmt::format("plan {} was applied by another run", accepted.run_id));
+    });
 }
 
 }  // namespace
 
 RunReport run_job(const Job& job, const RunOptions& options, const Config& config,
                   Interruption& interruption) {
-    Session session = open_session(config, Access::runner);
-    require_simulation_for_as_of(session, options);
-    std::unique_ptr<Lease> lease;
-    if (!options.dry_run) lease = acquire_lease(job, options, config, interruption);
-    Run run{.job = job,
-            .options = options,
-            .config = config,
-            .interruption = interruption,
-            .session = std::move(session),
-            .lease = std::move(lease)};
+    Run run = start_run(options.dry_run ? Purpose::dry_run : Purpose::run, job, options, config,
+                        interruption);
     if (options.dry_run) return dry_run(run);
-
-    open_run(run);
-    run.session.one(kRunSettings);
-    RunReport report;
-    report.job = job.name;
-    report.run_id = run.run_id;
-    report.as_of = run.as_of;
-    try {
+    return recorded(run, [&](RunReport& report) {
         plan(run, report);
+        enforce_guards(run, report);
         apply_all(run, report);
         conclude(run, report);
         if (report.complete)
             for (CheckReport& check : report.checks) resolve_absent(run, check);
+        look_for_severe_findings(run, report);
         conclude(run, report);  // a signal may have come in between
         close_run(run, report);
-        return report;
-    } catch (const Error& error) {
-        return fail_run(run, std::move(report), error);
+    });
+}
+
+PlanReport plan_job(const Job& job, const RunOptions& options, const Config& config,
+                    Interruption& interruption, const std::filesystem::path& file) {
+    Run run = start_run(Purpose::plan, job, options, config, interruption);
+    PlanReport planned;
+    planned.run = recorded(run, [&](RunReport& report) {
+        plan(run, report);
+        conclude(run, report);
+        if (run.interruption.requested()) return close_run(run, report);
+        std::string digest;
+        std::map<std::string, int> shown;  // by check
+        run.in_batch([&] {
+            planned.first.clear();
+            shown.clear();
+            digest = write_plan_file(run, file, [&](const PlannedAction& action) {
+                if (++shown[action.check_id] <= kActionsShown) planned.first.push_back(action);
+            });
+        });
+        report.status = "planned";
+        close_run(run, report, digest);
+    });
+    return planned;
+}
+
+RunReport apply_plan(const Job& job, const RunOptions& options, const Config& config,
+                     Interruption& interruption, const std::filesystem::path& file) {
+    {
+        Session session = open_session(config, Access::runner);
+        accept_plan(session, job, options, file);  // before a run is recorded, or waited for
     }
+    Run run = start_run(Purpose::apply, job, options, config, interruption);
+    const AcceptedPlan accepted = accept_plan(run.session, job, options, file);
+    run.applies_plan = accepted.run_id;
+    return recorded(run, [&](RunReport& report) {
+        const Stopwatch stopwatch;
+        report.checks = evaluate_plan_file(run, file, accepted.digest);
+        judge_by_guards(run, report);
+        report.plan_time = stopwatch.elapsed();
+        enforce_guards(run, report);
+        const bool acts =
+            std::any_of(report.checks.begin(), report.checks.end(),
+                        [](const CheckReport& check) { return check.planned > check.refused; });
+        if (acts) claim_plan(run, accepted);
+        apply_all(run, report);
+        conclude(run, report);
+        close_run(run, report);
+    });
 }
 
 }  // namespace keyrota

@@ -2,12 +2,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "config/config.h"
 #include "error/exit_code.h"
+#include "plan/planned_action.h"
 #include "runner/interruption.h"
 #include "runner/job.h"
 
@@ -19,6 +21,7 @@ struct RunOptions {
     std::optional<std::int64_t> max_actions{};  // of each check, instead of the blast radius
     std::optional<Timestamp> as_of{};           // dry run, or a simulation database
     std::chrono::microseconds wait{0};          // for the lease
+    std::optional<std::int64_t> fail_on{};      // exit 10 if such a severity is left open
     bool show_progress = false;                 // standard error is a terminal
 };
 
@@ -44,8 +47,9 @@ struct RunReport {
     std::string job;
     std::int64_t run_id = 0;  // 0: a dry run
     Timestamp as_of{};
-    std::string status;  // done | partial | refused | failed | interrupted | planned (dry run)
+    std::string status;  // done | partial | refused | failed | interrupted | planned
     bool complete = false;
+    bool over_fail_on = false;  // a finding at or over --fail-on is left open
     ExitCode exit_code = ExitCode::done;
     std::string held;     // why destructive actions wait for `keyrota resume`; empty: they do not
     std::string message;  // what went wrong
@@ -53,6 +57,12 @@ struct RunReport {
     std::chrono::milliseconds plan_time{0};   // policy, evaluation, diff and guards
     std::chrono::milliseconds apply_time{0};  // findings and actions
     std::vector<CheckReport> checks;
+};
+
+/// What `keyrota plan` found: the run, and the first few actions of each check, to show.
+struct PlanReport {
+    RunReport run;
+    std::vector<PlannedAction> first;
 };
 
 /// Executes one job: lease, run record, as_of, evaluate, diff, guards, findings, actions in batches
@@ -65,5 +75,19 @@ struct RunReport {
 /// database.
 RunReport run_job(const Job& job, const RunOptions& options, const Config& config,
                   Interruption& interruption);
+
+/// Plans one job and writes the actions to `file` (runner/plan_file.h), for a person to approve.
+/// Changes nothing but the run's record, which keeps the file's digest. What a guard would refuse
+/// is counted in the report and stands in the file. Throws as run_job does, and Error{usage} where
+/// the file cannot be written.
+PlanReport plan_job(const Job& job, const RunOptions& options, const Config& config,
+                    Interruption& interruption, const std::filesystem::path& file);
+
+/// Does what a plan file says, as a run of its own: guards hold again, a key that is no longer as
+/// the plan saw it is left alone. Never complete: moves no watermark, resolves nothing by absence.
+/// Throws as run_job does, and Error{usage} for a file that this database did not write as it is, a
+/// day ago at most, or that was applied before; nothing is changed then.
+RunReport apply_plan(const Job& job, const RunOptions& options, const Config& config,
+                     Interruption& interruption, const std::filesystem::path& file);
 
 }  // namespace keyrota

@@ -2,7 +2,6 @@
 
 #include <Poco/Checksum.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <sys/random.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <cstdint>
 
 #include "error/error.h"
+#include "secret/sha256.h"
 
 namespace keyrota {
 namespace {
@@ -88,11 +88,7 @@ std::string_view secret_hint(std::string_view secret) {
 }
 
 std::string secret_hash(std::string_view secret) {
-    std::string hash(32, '\0');
-    if (EVP_Digest(secret.data(), secret.size(), reinterpret_cast<unsigned char*>(hash.data()),
-                   nullptr, EVP_sha256(), nullptr) != 1)
-        throw Error(ExitCode::internal, "cannot compute SHA-256");
-    return hash;
+    return sha256(secret);
 }
 
 }  // namespace keyrota

@@ -6,7 +6,7 @@ create table keyrota.job_run (
     shard text not null default '1/1',
     as_of timestamptz not null,          -- the one instant of the whole run
     status text not null default 'running'
-        check (status in ('running', 'done', 'partial', 'refused', 'failed', 'interrupted')),
+        check (status in ('running', 'done', 'partial', 'refused', 'failed', 'interrupted', 'planned')),
     complete boolean not null default false,  -- may move watermarks and resolve by absence
     exit_code integer,
     message text,                        -- what went wrong, in one line
@@ -17,7 +17,10 @@ create table keyrota.job_run (
     os_user text not null,
     host text not null,
     process_id integer not null,
-    program_version text not null
+    program_version text not null,
+    plan_digest text,                    -- planned: SHA-256 of the file that `keyrota plan` wrote
+    applied_by_run_id bigint,            -- planned: the run that began to apply that file; a plan is applied once
+    check ((status = 'planned') = (plan_digest is not null))
 );
 create index job_run_job_as_of_idx on keyrota.job_run (job, shard, as_of desc);
 
@@ -25,7 +28,7 @@ create index job_run_job_as_of_idx on keyrota.job_run (job, shard, as_of desc);
 create table keyrota.run_check (
     run_id bigint not null,
     check_id text not null,
-    pass text not null check (pass in ('incremental', 'standing')),
+    pass text not null check (pass in ('incremental', 'standing', 'approved')),  -- approved: from a plan file
     since_at timestamptz,  -- an incremental pass looks from here to as_of
     found_total bigint not null default 0,
     opened_total bigint not null default 0,

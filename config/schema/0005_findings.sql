@@ -14,12 +14,48 @@ create table keyrota.finding (
     opened_at timestamptz not null,  -- this episode
     changed_at timestamptz not null,
     resolved_at timestamptz,
-    run_id bigint not null,          -- that wrote the row last
+    run_id bigint not null,          -- that wrote the row last; 0: a person did
+    decided_by text,                 -- who acknowledged or resolved this episode by hand, when and why
+    decided_at timestamptz,
+    decided_why text,
     primary key (key_id, uid),
     check ((status = 'resolved') = (resolution is not null)),
     check ((status = 'resolved') = (resolved_at is not null))
 ) with (fillfactor = 85);
+-- No index on uid alone: it is a hash, and each new finding would touch another page of it. `findings show` scans.
 create index finding_unresolved_idx on keyrota.finding (check_id, key_id) where status <> 'resolved';
+
+-- What a finding was in its earlier episodes.
+create table keyrota.finding_episode (
+    key_id bigint not null,
+    uid text not null,
+    episode integer not null,
+    severity smallint not null,
+    due_at timestamptz,
+    opened_at timestamptz not null,
+    resolved_at timestamptz not null,
+    resolution text not null,
+    decided_by text,
+    decided_at timestamptz,
+    decided_why text,
+    run_id bigint not null,
+    primary key (key_id, uid, episode)
+);
+
+-- Whoever opens the next episode need not know that the one before is kept, and that nobody has decided on the new one.
+create function keyrota.finding_next_episode() returns trigger language plpgsql as $$
+begin
+    insert into keyrota.finding_episode (key_id, uid, episode, severity, due_at, opened_at, resolved_at, resolution,
+                                         decided_by, decided_at, decided_why, run_id)
+    values (old.key_id, old.uid, old.episode, old.severity, old.due_at, old.opened_at, old.resolved_at, old.resolution,
+            old.decided_by, old.decided_at, old.decided_why, old.run_id);
+    new.decided_by := null;
+    new.decided_at := null;
+    new.decided_why := null;
+    return new;
+end $$;
+create trigger finding_next_episode before update on keyrota.finding
+    for each row when (new.episode > old.episode) execute function keyrota.finding_next_episode();
 
 create table keyrota.waiver (
     waiver_id bigint generated always as identity primary key,

@@ -27,13 +27,16 @@ with due as materialized (
 ), audited as (
     insert into keyrota.audit_entry (key_id, block_id, payload)
     select key_id, %(block_id)s,
-           jsonb_build_object(
-               'action', 'expire', 'key_id', key_id, 'run_id', %(run_id)s::bigint, 'at_us', keyrota.micros(now()),
-               'actor', %(actor)s::jsonb || jsonb_build_object('session_user', session_user),
-               'before', jsonb_build_object('status', before), 'after', jsonb_build_object('status', after),
-               'why', jsonb_build_object('check', 'KEY-EXPIRED', 'as_of_us', keyrota.micros(%(until)s),
-                                         'evidence', jsonb_build_object('expires_at_us', keyrota.micros(expires_at))))::text
-      from done
+           about.run || ', "key_id": ' || key_id || ', "before": ' || jsonb_build_object('status', before)
+           || ', "after": ' || jsonb_build_object('status', after) || ', "why": ' || about.reason
+           || ', "evidence": ' || jsonb_build_object('expires_at_us', keyrota.micros(expires_at)) || '}}'
+      from done,
+           (select left(jsonb_build_object(
+                        'action', 'expire', 'run_id', %(run_id)s::bigint, 'at_us', keyrota.micros(now()),
+                        'actor', %(actor)s::jsonb || jsonb_build_object('session_user', session_user))::text, -1) as run,
+                   left(jsonb_build_object(
+                        'check', 'KEY-EXPIRED', 'as_of_us', keyrota.micros(%(until)s))::text, -1) as reason
+            offset 0) about
 ), found as (
     insert into keyrota.finding (key_id, uid, check_id, detail, status, resolution, severity, due_at, evidence, opened_at,
                                  changed_at, resolved_at, run_id)

@@ -168,6 +168,9 @@ TEST_F(CommandLine, EveryLeafShowsExamplesOfItselfAndItsExitStatus) {
 TEST_F(CommandLine, EveryExampleIsACommandLineThatIsUnderstood) {
     std::filesystem::copy_file(KEYROTA_SOURCE_DIR "/config/keyrota.yaml",
                                scratch_.path() / "keyrota.yaml");
+    scratch_.write("plan.jsonl", R"({"keyrota_plan":1,"installation":"","run_id":1,)"
+                                 R"("job":"expire-keys","as_of":"2026-11-24"})"
+                                 "\n");
     // An embedded database where none can be: for what only an embedded one can do.
     Environment no_place = environment_;
     no_place.erase("KEYROTA_DATABASE_URL");

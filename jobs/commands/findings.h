@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "error/exit_code.h"
+#include "report/listing.h"
+
+namespace keyrota {
+
+/// Which findings; what is empty does not matter.
+struct FindingFilter {
+    std::string
+        status;  // unresolved (also when empty) | open | acknowledged | waived | resolved | all
+    std::string check_id;
+    std::string key;
+    std::string owner;
+    std::string team;
+    std::string environment;
+    std::optional<std::int64_t> severity{};  // at least
+    std::optional<std::int64_t> limit{};
+    std::optional<std::int64_t> fail_on{};
+};
+
+/// `keyrota findings list`: what first. By severity, production before test, keys in use before
+/// idle ones, oldest first. @returns findings where one at or over fail_on is open, else done.
+ExitCode findings_list(const Config& config, const FindingFilter& filter, Format format,
+                       std::ostream& out);
+
+/// `keyrota findings show FINDING`: a uid, or the beginning of one.
+ExitCode findings_show(const Config& config, const std::string& finding, Format format,
+                       std::ostream& out);
+
+/// `keyrota findings history FINDING`: its episodes, what people said, what was done to the key.
+ExitCode findings_history(const Config& config, const std::string& finding, Format format,
+                          std::ostream& out);
+
+/// `keyrota findings ack|resolve FINDING...`: a person's word, all of them or none, audited.
+enum class Decision { acknowledge, resolve };
+ExitCode findings_decide(const Config& config, const std::vector<std::string>& findings,
+                         Decision decision, const std::string& why, std::ostream& out);
+
+}  // namespace keyrota
