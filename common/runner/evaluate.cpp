@@ -39,15 +39,15 @@ Pass next_pass(Run& run, const PlannedCheck& check) {
 
 // From the filled check_result to the plan: the differences, their totals, the check's record.
 void diff(Run& run, CheckReport& report, bool resolves_absent) {
-    const Params name{{"run_id", run.run_id}, {"check_id", report.check_id}};
-    if (report.found > 0) {
-        run.session.execute(kAnalyzeResult);
-        run.session.execute(sql::plan_changes, name);
-    }
-    if (resolves_absent) run.session.execute(sql::plan_absent, name);
+    if (report.found > 0) run.session.execute(kAnalyzeResult);
+    if (report.found > 0 || resolves_absent)
+        run.session.execute(sql::plan_changes, {{"run_id", run.run_id},
+                                                {"check_id", report.check_id},
+                                                {"absence", resolves_absent ? 1 : 0}});
     run.session.execute(kDropResult);
 
-    const Row totals = run.session.one(sql::plan_totals, name);
+    const Row totals =
+        run.session.one(sql::plan_totals, {{"run_id", run.run_id}, {"check_id", report.check_id}});
     report.planned = totals.int64("actions");
     report.action = totals.text_or("action", "");
     if (!run.writes()) {

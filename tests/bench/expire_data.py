@@ -4,9 +4,10 @@ Half of the keys are long expired; after them come the windows, and the rest exp
 notice. Each window is used once, in order of time, so that no run meets a row that another one wrote.
 """
 
-import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+
+from key_data import fill
 
 BASE = datetime(2026, 6, 1, tzinfo=timezone.utc)  # as_of of the first, standing pass, over no keys yet
 FIRST_WINDOW = BASE + timedelta(minutes=30)
@@ -20,31 +21,6 @@ MEASURED_TABLES = [
                  "run_check", "job_lease")
 ]
 
-# What must be gone while the tables are filled, in the order in which it can be made again.
-KEY_INDEXES = """
-with loaded(id) as (
-    values ('keyrota.api_key'::regclass), ('keyrota.api_key_secret'::regclass),
-           ('keyrota.api_key_state'::regclass), ('keyrota.api_key_activity'::regclass))
-select case c.contype when 'f' then 3 else 1 end as step,
-       format('alter table %s drop constraint %I', c.conrelid::regclass, c.conname),
-       format('alter table %s add constraint %I %s', c.conrelid::regclass, c.conname, pg_get_constraintdef(c.oid))
-           as make_command
-  from pg_constraint c
- where c.contype in ('p', 'u', 'x', 'f')
-   and (c.conrelid in (select id from loaded) or c.confrelid in (select id from loaded))
-union all
-select 2, format('drop index %s', i.indexrelid::regclass), pg_get_indexdef(i.indexrelid)
-  from pg_index i
- where i.indrelid in (select id from loaded)
-   and not exists (select from pg_constraint c where c.conindid = i.indexrelid and c.contype in ('p', 'u', 'x'))
- order by step, make_command
-"""
-
-OWNERS = """
-insert into keyrota.owner (name, email, time_zone)
-select 'Owner ' || i, 'owner' || i || '@example.com', 'Europe/Berlin' from generate_series(1, %(owners)s::bigint) i
-"""
-
 # Where a key stands in order of expires_at (1, 2, 3, ...). Clustered: where it stands in the tables, too.
 CLUSTERED = "create unlogged table bench_place as select i as key_id, i as place from generate_series(1, %(keys)s::bigint) i"
 SCATTERED = """
@@ -52,25 +28,6 @@ create unlogged table bench_place as
 select i as key_id, row_number() over (order by hashint8extended(i, %(seed)s), i) as place
   from generate_series(1, %(keys)s::bigint) i
  order by i
-"""
-
-KEYS = """
-insert into keyrota.api_key (key_id, lineage_id, owner_id, name, type, environment, prefix, hint, scopes, service_plan_id,
-                             created_at, policy_rule_id)
-overriding system value
-select i, i, 1 + i %% %(owners)s,
-       (array['checkout', 'reporting', 'warehouse sync', 'mobile app', 'billing export'])[1 + i %% 5] || ' ' || i,
-       case when i %% 10 = 9 then 'public' else 'secret' end, 'production',
-       case when i %% 10 = 9 then 'pk_live_' else 'sk_live_' end, right(md5(i::text), 4),
-       case when i %% 10 = 9 then '{read:catalog}' else '{read:orders,write:orders,read:customers}' end::text[],
-       1 + i %% 4, timestamptz %(base)s - interval '400 days' + i %% 86400 * interval '1 second',
-       (select policy_rule_id from keyrota.policy_rule where name = 'default')
-  from generate_series(1, %(keys)s::bigint) i
-"""
-
-SECRETS = """
-insert into keyrota.api_key_secret (secret_hash, key_id)
-select sha256(convert_to(i::text, 'UTF8')), i from generate_series(1, %(keys)s::bigint) i
 """
 
 STATES = """
@@ -86,12 +43,6 @@ select key_id,
   from bench_place
  order by key_id
 """
-
-ACTIVITY = """
-insert into keyrota.api_key_activity (key_id, last_used_at)
-select i, timestamptz %(base)s - i %% 5000000 * interval '1 second' from generate_series(1, %(keys)s::bigint) i
-"""
-
 
 @dataclass(frozen=True)
 class Window:
@@ -130,25 +81,8 @@ def dataset_for(layout, keys, due):
 
 def load(cluster, dataset, seed):
     """Fills an empty installation. @returns seconds."""
-    started = time.perf_counter()
-    parameters = {
-        "keys": dataset.keys, "expired": dataset.expired, "due": dataset.due, "step_us": dataset.step_us,
-        "owners": max(10, dataset.keys // 25), "base": BASE.isoformat(), "first_window": FIRST_WINDOW.isoformat(),
-        "seed": seed,
-    }
-    for setting in ("maintenance_work_mem = '1GB'", "work_mem = '512MB'", "synchronous_commit = off"):
-        cluster.sql(f"set {setting}")  # of this session alone: the loading is not measured
-    indexes = cluster.sql(KEY_INDEXES)
-    for _, drop, _ in reversed(indexes):
-        cluster.sql(drop)
     placing = CLUSTERED if dataset.layout == "clustered" else SCATTERED
-    for statement in (OWNERS, placing, KEYS, SECRETS, STATES, ACTIVITY):
-        cluster.sql(statement, parameters)
-    cluster.sql("drop table bench_place")
-    for _, _, make in indexes:
-        cluster.sql(make)
-    cluster.sql("select setval(pg_get_serial_sequence('keyrota.api_key', 'key_id'), %s)", (dataset.keys,))
-    cluster.sql("vacuum analyze")
-    for name in ("maintenance_work_mem", "work_mem", "synchronous_commit"):
-        cluster.sql(f"reset {name}")
-    return time.perf_counter() - started
+    return fill(cluster, dataset.keys, (placing, STATES, "drop table bench_place"), {
+        "expired": dataset.expired, "due": dataset.due, "step_us": dataset.step_us, "base": BASE.isoformat(),
+        "first_window": FIRST_WINDOW.isoformat(), "seed": seed,
+    })

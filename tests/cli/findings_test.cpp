@@ -340,5 +340,18 @@ TEST_F(Findings, PlanShowsWhatItWouldDoAndApplyDoesItQuietly) {
                 HasSubstr("Nothing to apply."));
 }
 
+TEST_F(Findings, OfTwoThatApplyOnePlanAtOnceOneDoesItAndTheOtherIsRefused) {
+    given_keys(300, {.name = "due", .expires_at = kNow});
+    environment()["KEYROTA_LIMITS_BATCH_SIZE"] = "5";
+    const std::string file = scratch().path() / "plan.jsonl";
+    ASSERT_EQ(keyrota({"plan", "expire-keys", "--out", file}).exit_code, 0);
+    Program first = start({"apply", file});
+    Program second = start({"apply", file});
+    const std::vector<int> codes{first.wait().exit_code, second.wait().exit_code};
+    // Refused: the other holds the lease, or was done already.
+    EXPECT_THAT(codes, ::testing::UnorderedElementsAre(0, ::testing::AnyOf(2, 6)));
+    EXPECT_EQ(number("select count(*) from keyrota.audit_entry where action = 'expire'"), 300);
+}
+
 }  // namespace
 }  // namespace keyrota::test

@@ -3,10 +3,8 @@
 #include <sys/stat.h>
 
 #include <fstream>
-#include <mutex>
 #include <regex>
 #include <sstream>
-#include <thread>
 
 #include "audit/verify.h"
 #include "catalog.h"
@@ -117,38 +115,6 @@ TEST_F(PlanFile, IsAppliedOnce) {
     plan();
     apply();
     EXPECT_THAT(refusal(kNow + 2min), HasSubstr("was applied by run 2"));
-}
-
-TEST_F(PlanFile, OfTwoThatApplyItAtOnceOneDoesAndTheOtherIsRefused) {
-    given_keys(200, {.name = "due", .expires_at = kNow});
-    config().limits.batch_size = 5;
-    plan();
-    int done = 0;
-    int refused = 0;
-    std::mutex mutex;
-    const auto try_it = [&] {
-        try {
-            Interruption interruption;
-            RunOptions options;
-            options.as_of = kNow + 1min;
-            options.wait = 60s;
-            const RunReport report =
-                apply_plan(find_job("expire-keys"), options, config(), interruption, file());
-            const std::lock_guard lock(mutex);
-            report.exit_code == ExitCode::done ? ++done : ++refused;
-        } catch (const Error& error) {
-            EXPECT_EQ(error.code(), ExitCode::usage) << error.what();
-            const std::lock_guard lock(mutex);
-            ++refused;
-        }
-    };
-    std::thread first(try_it);
-    std::thread second(try_it);
-    first.join();
-    second.join();
-    EXPECT_EQ(done, 1);
-    EXPECT_EQ(refused, 1);
-    EXPECT_EQ(number("select count(*) from keyrota.audit_entry where action = 'expire'"), 200);
 }
 
 TEST_F(PlanFile, WhatChangedSinceThePlanIsLeftAloneKeyByKey) {
