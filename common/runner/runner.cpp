@@ -30,13 +30,11 @@ constexpr Statement kIsSimulation{"is_simulation",
                                   "select simulation::int as simulation from keyrota.installation"};
 // A batch whose commit a crash of the server swallowed is simply done again, so none waits for the
 // disk; closing the run does, and everything before it is then on disk too. Plans are short-lived:
-// rough statistics are enough. Checks hash whole tables of keys, and a few keys are better looked
-// up than found in them: the server's settings are made for other sessions.
-constexpr Statement kRunSettings{
-    "run_settings",
-    "select set_config('synchronous_commit', 'off', false),"
-    "       set_config('default_statistics_target', '10', false),"
-    "       set_config('work_mem', '64MB', false), set_config('random_page_cost', '1.1', false)"};
+// rough statistics are enough. Standing checks hash whole tables of keys.
+constexpr Statement kRunSettings{"run_settings",
+                                 "select set_config('synchronous_commit', 'off', false),"
+                                 "       set_config('default_statistics_target', '10', false),"
+                                 "       set_config('work_mem', '64MB', false)"};
 constexpr Statement kDurably{"durably", "set local synchronous_commit = on"};
 constexpr Statement kClearPlan{"clear_plan",
                                "delete from keyrota.plan_item where run_id = :run_id"};
