@@ -153,6 +153,7 @@ void apply_actions(Run& run, CheckReport& report, Progress& progress) {
 
 // Findings that ask for no action, or whose action was refused.
 void record_findings(Run& run, CheckReport& report) {
+    if (report.to_record + report.refused == 0) return;  // looking for them reads the whole plan
     for_each_batch(run, report, "finding", [&](const Batch& batch) {
         Counts counts;
         run.in_batch([&] {
@@ -179,6 +180,7 @@ void record_findings(Run& run, CheckReport& report) {
 }  // namespace
 
 void resolve_absent(Run& run, CheckReport& report) {
+    if (report.to_resolve == 0) return;
     for_each_batch(run, report, "resolve", [&](const Batch& batch) {
         Counts counts;
         run.in_batch([&] {

@@ -43,21 +43,25 @@ Pass next_pass(Run& run, const PlannedCheck& check) {
 void diff(Run& run, CheckReport& report, bool resolves_absent) {
     if (report.found > 0) run.session.execute(kAnalyzeResult);
     if (!resolves_absent) run.session.one(kLookUp);
+    std::int64_t items = 0;
     if (report.found > 0 || resolves_absent)
-        run.session.execute(sql::plan_changes, {{"run_id", run.run_id},
-                                                {"check_id", report.check_id},
-                                                {"absence", resolves_absent ? 1 : 0}});
+        items = run.session.execute(sql::plan_changes, {{"run_id", run.run_id},
+                                                        {"check_id", report.check_id},
+                                                        {"absence", resolves_absent ? 1 : 0}});
     run.session.execute(kDropResult);
+    if (items == 0) return;
 
     const Row totals =
         run.session.one(sql::plan_totals, {{"run_id", run.run_id}, {"check_id", report.check_id}});
     report.planned = totals.int64("actions");
     report.action = totals.text_or("action", "");
+    report.to_record = totals.int64("to_record");
+    report.to_resolve = totals.int64("resolved");
     if (!run.writes()) {
         // What would become of the findings; else they are counted as they are written.
         report.opened = totals.int64("opened");
         report.changed = totals.int64("changed");
-        report.resolved = totals.int64("resolved");
+        report.resolved = report.to_resolve;
     }
 }
 

@@ -34,6 +34,8 @@ struct CheckReport {
     std::int64_t opened = 0;
     std::int64_t changed = 0;
     std::int64_t resolved = 0;
+    std::int64_t to_record = 0;   // findings that ask for no action, opened or changed
+    std::int64_t to_resolve = 0;  // findings that were not returned any more
     std::int64_t planned = 0;
     std::int64_t applied = 0;
     std::int64_t drifted = 0;  // changed since the plan, left alone

@@ -37,17 +37,19 @@ TEST_F(AllJobs, ACheckThatCannotBeEvaluatedStopsNoOtherAndIsNoAnswer) {
     given_key({.name = "due", .expires_at = kNow + 24h});
     given_key({.name = "soon", .expires_at = kNow + 24h * 20});
     EXPECT_TRUE(run("expire-keys", kNow).complete);
-    const std::string soon = "select status from keyrota.finding join keyrota.api_key using (key_id)"
-                             " where check_id = 'KEY-EXPIRES-SOON' and name = 'soon'";
-    execute("update keyrota.api_key_state set expires_at = null where key_id ="
-            " (select key_id from keyrota.api_key where name = 'soon')");
+    const std::string soon =
+        "select status from keyrota.finding join keyrota.api_key using (key_id)"
+        " where check_id = 'KEY-EXPIRES-SOON' and name = 'soon'";
+    execute(
+        "update keyrota.api_key_state set expires_at = null where key_id ="
+        " (select key_id from keyrota.api_key where name = 'soon')");
     execute("alter table keyrota.policy_rule rename column expiry_notice_before to elsewhere");
 
     const RunReport report = run("expire-keys", kNow + 24h);
     EXPECT_EQ(report.exit_code, ExitCode::partial);
     EXPECT_FALSE(report.complete);
     EXPECT_EQ(report.checks.at(1).error,
-              "database: column does not exist in statement key_expires_soon (SQLSTATE 42703)");
+              "database: a column is missing in statement key_expires_soon (SQLSTATE 42703)");
     EXPECT_THAT(keys_with_status("expired"), ElementsAre("due"));
     EXPECT_EQ(text(soon), "open") << "no answer is not read as absence";
     EXPECT_NE(text("select error from keyrota.run_check where error is not null"), "NULL");

@@ -1,6 +1,6 @@
 -- Action expire: the end date has come. Takes and re-checks in one statement; what is missing from the answer drifted (it
 -- was renewed, deleted, expired by somebody else) or is locked. The key_id condition stands on both tables, so that a
--- distributed api_key_state is reached on the shards of these ids only.
+-- distributed api_key_state is reached on the shards of these ids only. Before and after are JSON; a status needs no escape.
 with due as (
     select key_id, status
       from keyrota.api_key_state
@@ -13,8 +13,7 @@ with due as (
       from due
      where s.key_id = due.key_id and s.key_id = any (cast(:ids as bigint[]))
        and s.status <> 'expired' and s.expires_at <= keyrota.instant(:as_of)
-    returning s.key_id, jsonb_build_object('status', due.status)::text as before,
-              jsonb_build_object('status', s.status)::text as after
+    returning s.key_id, '{"status": "' || due.status || '"}' as before, '{"status": "expired"}' as after
 )
 select array_agg(key_id)::text as ids, array_agg(before)::text as befores, array_agg(after)::text as afters,
        count(*) as total
