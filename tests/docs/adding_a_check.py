@@ -35,7 +35,7 @@ def blocks(page):
 def copy_to(target):
     files = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=SOURCE, check=True, capture_output=True,
                            text=True).stdout.split("\n")
-    for name in files.split("\n"):
+    for name in files:
         if not name or not (SOURCE / name).is_file():
             continue
         text = (SOURCE / name).read_bytes()
