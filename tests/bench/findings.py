@@ -87,12 +87,13 @@ class FindingsBench:
         first = self.cluster.keyrota("findings", "list")
         uid = self.cluster.value("select uid from keyrota.finding order by key_id desc limit 1")
         one = self.cluster.keyrota("findings", "show", uid)
-        many = self.cluster.keyrota("findings", "list", "--csv", "--limit", str(min(self.found, 300_000)))
+        rows = min(self.found, 300_000)
+        many = self.cluster.keyrota("findings", "list", "--csv", "--limit", str(rows))
         self.details["listing"] = {"first_s": first.wall_s, "one_s": one.wall_s, "many_s": many.wall_s,
                                    "many_rss_kib": many.rss_kib}
         self.cluster.peak_rss_kib = max(self.cluster.peak_rss_kib, many.rss_kib)
         say(f"{self.label}: list of the first hundred {first.wall_s:.2f} s, one by its id {one.wall_s:.2f} s,"
-            f" 300,000 as CSV {many.wall_s:.2f} s in {many.rss_kib / 1024:.1f} MiB")
+            f" {rows:,} as CSV {many.wall_s:.2f} s in {many.rss_kib / 1024:.1f} MiB")
 
     def count(self, as_of):
         """@returns seconds of the floor, the better of two: the first one warms up."""
