@@ -7,8 +7,10 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +19,18 @@ import psycopg2
 
 class BenchError(Exception):
     """The bench itself failed, or what it measured did not do its work: no figure is worth anything then."""
+
+
+def run_as_program(run):
+    """Ends the process with what `run` returns (0: all figures met, 1: one missed), or with 2 when the bench failed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped and removed
+    try:
+        sys.exit(run())
+    except BenchError as error:
+        print(f"bench: {error}", file=sys.stderr)
+    except Exception:  # 1 is kept for a missed figure
+        traceback.print_exc()
+    sys.exit(2)
 
 
 @dataclass

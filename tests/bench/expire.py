@@ -7,16 +7,13 @@ about 10 GB there). Exit 0: all figures met (or --quick), 1: one missed, 2: the 
 
 import argparse
 import random
-import signal
-import sys
 import time
-import traceback
 from dataclasses import asdict
 from datetime import timedelta
 from statistics import median
 
 import expire_methods as methods
-from bench_cluster import BenchCluster, BenchError, load_average
+from bench_cluster import BenchCluster, BenchError, load_average, run_as_program
 from bench_figures import at_least, at_most, no_more_than, percentile, print_table, spread, write_json
 from expire_data import BASE, MEASURED_TABLES, dataset_for, load
 from gateway_lookups import GatewayLookups
@@ -231,17 +228,5 @@ def run(options):
     return 1 if any(figure.met is False for figure in figures) else 0
 
 
-def main():
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the server is stopped and removed
-    try:
-        return run(parse_arguments())
-    except BenchError as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 2
-    except Exception:  # 1 is kept for a missed figure
-        traceback.print_exc()
-        return 2
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    run_as_program(lambda: run(parse_arguments()))

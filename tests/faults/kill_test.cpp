@@ -199,6 +199,30 @@ TEST_F(Faults, TheRunAfterAKilledOneStartsAtOnceAndMarksItAsInterrupted) {
 
 // --- two at once --------------------------------------------------------------------------------
 
+TEST_F(Faults, AnApplyThatIsKilledIsNotGoneOnWithAndTheNextRunDoesTheRest) {
+    given_due(kDue);
+    const std::string file = scratch().path() / "plan.jsonl";
+    const Outcome planned =
+        keyrota({"plan", "expire-keys", "--out", file, "--max-actions", "1000000"});
+    ASSERT_EQ(planned.exit_code, 0) << planned.errors;
+    Program apply =
+        start({"apply", file, "--max-actions", "1000000"}, {{"KEYROTA_LIMITS_DUTY", "4"}});
+    wait_for_progress();
+    apply.signal(SIGKILL);
+    apply.wait();
+    EXPECT_LT(expired(), kDue);
+
+    const Outcome again = keyrota({"apply", file, "--max-actions", "1000000"});
+    EXPECT_EQ(again.exit_code, 2);
+    EXPECT_THAT(again.errors, HasSubstr("was applied by run"));
+    EXPECT_EQ(run_to_the_end().exit_code, 0);
+    EXPECT_EQ(expired(), kDue);
+    EXPECT_EQ(number("select count(distinct key_id) from keyrota.audit_entry"
+                     " where action = 'expire'"),
+              kDue);
+    expect_nothing_left_over();
+}
+
 TEST_F(Faults, OfTwoRunsAtOnceOneGivesWayOrComesAfterAndEveryKeyIsExpiredOnce) {
     for (int round = 1; round <= 8; ++round) {
         // Each round an hour later: what became due since the last one.
