@@ -3,7 +3,7 @@
 #include <exception>
 #include <iostream>
 
-#include "command_line.h"
+#include "command_line/command_line.h"
 #include "error/error.h"
 #include "error/print_error.h"
 

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "command_line/command.h"
+
+namespace keyrota {
+
+// The parts of the command line, a file each.
+void declare_run(Command& app, Program& program);
+void declare_plan(Command& app, Program& program);
+void declare_resume(Command& app, Program& program);
+void declare_runs(Command& app, Program& program);
+void declare_findings(Command& app, Program& program);
+void declare_explain(Command& app, Program& program);
+void declare_database(Command& app, Program& program);
+void declare_config(Command& app, Program& program);
+void declare_audit(Command& app, Program& program);
+void declare_sample(Command& app, Program& program);
+
+}  // namespace keyrota

@@ -1,0 +1,128 @@
+#include "commands/findings.h"
+#include "command_line/commands.h"
+#include "commands/explain.h"
+
+namespace keyrota {
+namespace {
+
+void declare_findings_list(Command& findings, Program& program) {
+    struct Given : GivenFormat {
+        FindingFilter filter;
+        std::string severity, fail_on;
+        std::int64_t limit = -1;
+    };
+    const auto given = std::make_shared<Given>();
+    FindingFilter& filter = given->filter;
+    Command list = findings.add(
+        "list",
+        "List findings, what first: by severity, production before test, keys in use before idle "
+        "ones, oldest first",
+        {{"keyrota findings list", "keyrota findings list --severity high --environment production",
+          "keyrota findings list --check KEY-EXPIRES-SOON --owner ada@example.com --csv",
+          "keyrota findings list --status all --limit 20 --json"},
+         {ExitCode::config, ExitCode::database, ExitCode::findings}});
+    const auto add = [&](const char* option, std::string& value, const std::string& help,
+                         const char* type) { list.option(option, value, help).type(type); };
+    list.option("--status", filter.status,
+                "unresolved (without it), open, acknowledged, waived, resolved or all")
+        .one_of({"unresolved", "open", "acknowledged", "waived", "resolved", "all"})
+        .type("STATUS");
+    add("--check", filter.check_id, "only of this check", "CHECK");
+    add("--severity", given->severity, std::string("at least: ") + kSeverityHelp, "SEVERITY");
+    add("--key", filter.key, "only of this key", "KEY");
+    add("--owner", filter.owner, "only of this owner's keys", "EMAIL");
+    add("--team", filter.team, "only of this team's keys", "NAME");
+    list.option("--environment", filter.environment, "production or test")
+        .one_of({"production", "test"})
+        .type("NAME");
+    list.option("--limit", given->limit,
+                "at most so many; 0 means all (without it 100, with --json and --csv all)")
+        .not_negative()
+        .type("N");
+    add("--fail-on", given->fail_on,
+        "exit 10 if one of these findings is open at or over this severity", "SEVERITY");
+    given->add_to(list);
+    list.runs(program, [given, &program] {
+        given->filter.severity = severity_of("--severity", given->severity);
+        given->filter.fail_on = severity_of("--fail-on", given->fail_on);
+        if (given->limit >= 0) given->filter.limit = given->limit;
+        return findings_list(program.load(), given->filter, given->format(), program.out);
+    });
+}
+
+}  // namespace
+
+void declare_findings(Command& app, Program& program) {
+    Command findings = app.add_group("findings", "See what checks found, and answer it");
+    declare_findings_list(findings, program);
+
+    struct Named : GivenFormat {
+        std::string finding;
+    };
+    const auto add_one =
+        [&](const char* name, const char* sentence, const Help& help,
+            ExitCode (*command)(const Config&, const std::string&, Format, std::ostream&)) {
+            const auto given = std::make_shared<Named>();
+            Command one = findings.add(name, sentence, help);
+            one.option("FINDING", given->finding, "its id, or the beginning of it").required();
+            given->add_json_to(one);
+            one.runs(program, [given, command, &program] {
+                return command(program.load(), given->finding, given->format(), program.out);
+            });
+        };
+    add_one("show", "Show one finding with its evidence",
+            {{"keyrota findings show kf_0123456789", "keyrota findings show kf_0123456789 --json"},
+             {ExitCode::config, ExitCode::database}},
+            findings_show);
+    add_one("history", "Show a finding's episodes, what people said and what was done",
+            {{"keyrota findings history kf_0123456789"}, {ExitCode::config, ExitCode::database}},
+            findings_history);
+
+    struct Decided {
+        std::vector<std::string> findings;
+        std::string why;
+    };
+    const auto add_decision = [&](const char* name, const char* sentence, const Help& help,
+                                  Decision decision) {
+        const auto given = std::make_shared<Decided>();
+        Command decide = findings.add(name, sentence, help);
+        decide.option("FINDING", given->findings, "their ids, or the beginnings of them")
+            .required();
+        decide.option("--why", given->why, "the reason, for the audit trail and for colleagues")
+            .required()
+            .type("TEXT");
+        decide.runs(program, [given, decision, &program] {
+            return findings_decide(program.load(), given->findings, decision, given->why,
+                                   program.out);
+        });
+    };
+    add_decision("ack", "Say that findings are known and being worked on",
+                 {{"keyrota findings ack kf_0123456789 --why 'renewed with the release on Friday'"},
+                  {ExitCode::config, ExitCode::database}},
+                 Decision::acknowledge);
+    add_decision("resolve", "Close findings by hand; a check that still holds opens them again",
+                 {{"keyrota findings resolve kf_0123456789 --why 'the job was removed from cron'"},
+                  {ExitCode::config, ExitCode::database}},
+                 Decision::resolve);
+}
+
+void declare_explain(Command& app, Program& program) {
+    struct Given : GivenFormat {
+        std::string key;
+    };
+    const auto given = std::make_shared<Given>();
+    Command command = app.add("explain",
+                              "Explain one key on one page: facts, policy rule, findings, "
+                              "audit trail, and whether a call "
+                              "with it is accepted now",
+                              {{"keyrota explain 1", "keyrota explain sk_live_...abcd",
+                                "keyrota explain aws:AKIA123 --json"},
+                               {ExitCode::config, ExitCode::database}});
+    command.option("KEY", given->key, "a key_id, source:external_id, or prefix...hint").required();
+    given->add_json_to(command);
+    command.runs(program, [given, &program] {
+        return explain(program.load(), given->key, given->format(), program.out);
+    });
+}
+
+}  // namespace keyrota
