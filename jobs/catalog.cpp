@@ -6,6 +6,8 @@
 #include "error/error.h"
 #include "error/suggestion.h"
 #include "expire_keys/expire_keys.h"
+#include "flag_rotation/flag_rotation.h"
+#include "review_permissions/review_permissions.h"
 
 namespace keyrota {
 namespace {
@@ -15,6 +17,10 @@ constexpr Job kJobs[] = {
      plan_expire_keys},
     {"check-runs", "tell the operator which jobs have not come to a good end for too long",
      "35 * * * *", plan_check_runs},
+    {"flag-rotation", "flag production keys that reached their rotation age, or soon will",
+     "10 6 * * *", plan_flag_rotation},
+    {"review-permissions", "flag keys that may do more than they should, or that nobody owns",
+     "30 6 * * *", plan_review_permissions},
 };
 
 }  // namespace

@@ -19,6 +19,9 @@ struct PolicyRule {
     std::string owner;                                            // email address of an owner
     std::string scope;                                            // one of the key's scopes
     std::vector<std::chrono::microseconds> expiry_notice_before;  // longest first
+    std::chrono::microseconds expiry_required_after = std::chrono::hours(24 * 90);
+    std::chrono::microseconds rotation_max_age = std::chrono::hours(24 * 90);
+    std::chrono::microseconds rotation_notice_before = std::chrono::hours(24 * 14);
 };
 
 /// The configuration in force: flag > environment > file > default. Every option, its unit, default

@@ -41,7 +41,10 @@ create table keyrota.policy_rule (
     team text,
     owner text,
     scope text,
-    expiry_notice_before interval[] not null
+    expiry_notice_before interval[] not null,
+    expiry_required_after interval not null default '90 days',
+    rotation_max_age interval not null default '90 days',
+    rotation_notice_before interval not null default '14 days'
 );
 
 create table keyrota.api_key (

@@ -16,11 +16,11 @@ SOURCE = Path(__file__).resolve().parents[2]
 # Where the walk-through says that a block without a file name goes: (what it begins with, file, line it follows).
 PLACES = [
     ("    std::chrono::microseconds scopeless_after", "common/config/config.h",
-     r"    std::vector<std::chrono::microseconds> expiry_notice_before;.*\n"),
+     r"    std::chrono::microseconds rotation_notice_before.*\n"),
     ('    {.path = "policy.defaults.scopeless_after"', "common/config/options.cpp",
-     r'    \{\.path = "policy\.defaults\.expiry\.notice_before",\n(?:.*\n)*?.*\}\},\n'),
-    ("    # How old a key without any scope", "config/keyrota.yaml", r"      notice_before: \[30d, 14d, 7d, 3d, 1d\]\n"),
-    ("  #   scopeless_after", "config/keyrota.yaml", r"  #     notice_before: \[90d, .*\n"),
+     r'    \{\.path = "policy\.defaults\.rotation\.notice_before",\n(?:.*\n)*?.*\}\},\n'),
+    ("    # How old a key without any scope", "config/keyrota.yaml", r"      notice_before: 14d\n"),
+    ("  #   scopeless_after", "config/keyrota.yaml", r"  #     notice_before: 7d\n"),
     ('    plan.add_standing("KEY-SCOPELESS"', "jobs/expire_keys/expire_keys.cpp",
      r"    plan\.add_incremental\(\"KEY-EXPIRES-SOON\".*\n"),
 ]

@@ -1,0 +1,15 @@
+#include "review_permissions/review_permissions.h"
+
+#include "jobs_sql.h"
+
+namespace keyrota {
+
+void plan_review_permissions(const RunContext&, Plan& plan) {
+    plan.add_standing("KEY-SCOPE-ADMIN", sql::key_scope_admin);
+    plan.add_standing("KEY-SCOPE-TYPE", sql::key_scope_type);
+    plan.add_standing("KEY-NO-EXPIRY", sql::key_no_expiry);
+    plan.add_standing("KEY-OWNER-MISSING", sql::key_owner_missing);
+    plan.add_standing("KEY-OWNER-GONE", sql::key_owner_gone);
+}
+
+}  // namespace keyrota
