@@ -15,7 +15,8 @@ std::string audit_actor();
 /// last statement.
 std::int64_t open_audit_block(Session& session);
 
-/// Puts the block into the chain. Holds the chain's head until the transaction ends.
+/// Puts the block into the chain. Holds the chain's head until the transaction ends: a transaction
+/// that fills several blocks seals them all at its end.
 void seal_audit_block(Session& session, std::int64_t block_id);
 
 /// A change that no batch writes. Texts other than `action` are JSON; before and after may be

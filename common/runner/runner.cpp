@@ -8,6 +8,7 @@
 #include <map>
 #include <thread>
 
+#include "audit/head.h"
 #include "common_sql.h"
 #include "error/error.h"
 #include "finding/severity.h"
@@ -235,6 +236,16 @@ Run start_run(Purpose purpose, const Job& job, const RunOptions& options, const 
             .purpose = purpose};
 }
 
+// To be kept elsewhere with the log: whoever rewrites the trail later cannot rewrite that. A run
+// that did its work does not fail for a head that cannot be logged.
+void log_audit_head(Run& run, std::int64_t height_before) {
+    try {
+        log_head_above(run.session, height_before, run.config.data_dir);
+    } catch (const Error& error) {
+        spdlog::warn("the audit head is not in the log: {}", error.what());
+    }
+}
+
 // Opens the run's record, does the work, and closes the record also where the work failed.
 RunReport recorded(Run& run, const std::function<void(RunReport&)>& work) {
     open_run(run);
@@ -243,12 +254,14 @@ RunReport recorded(Run& run, const std::function<void(RunReport&)>& work) {
     report.job = run.job.name;
     report.run_id = run.run_id;
     report.as_of = run.as_of;
+    const std::int64_t height = read_head(run.session).head.height;
     try {
         work(report);
-        return report;
     } catch (const Error& error) {
-        return fail_run(run, std::move(report), error);
+        report = fail_run(run, std::move(report), error);
     }
+    log_audit_head(run, height);
+    return report;
 }
 
 struct AcceptedPlan {

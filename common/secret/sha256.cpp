@@ -12,10 +12,16 @@ void require(int succeeded) {
     if (succeeded != 1) throw Error(ExitCode::internal, "cannot compute SHA-256");
 }
 
+// Fetched once: EVP_sha256() is looked up anew for each hash, which costs more than a short one.
+const EVP_MD* algorithm() {
+    static const EVP_MD* const fetched = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    return fetched;
+}
+
 }  // namespace
 
 Sha256::Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
-    require(EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr));
+    require(EVP_DigestInit_ex(context_.get(), algorithm(), nullptr));
 }
 
 void Sha256::add(std::string_view bytes) {
@@ -29,11 +35,14 @@ std::string Sha256::finish() {
     return digest;
 }
 
+void Sha256::restart() {
+    require(EVP_DigestInit_ex(context_.get(), nullptr, nullptr));  // keeps algorithm and memory
+}
+
 std::string sha256(std::string_view bytes) {
-    std::string digest(32, '\0');
-    require(EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()),
-                       nullptr, EVP_sha256(), nullptr));
-    return digest;
+    Sha256 digest;
+    digest.add(bytes);
+    return digest.finish();
 }
 
 std::string to_hex(std::string_view bytes) {

@@ -13,8 +13,10 @@ class Sha256 {
   public:
     Sha256();
     void add(std::string_view bytes);
-    /// The 32 bytes; nothing can be added after.
+    /// The 32 bytes; nothing can be added after, but for a restart().
     std::string finish();
+    /// Begins another hash. For many short ones: making a Sha256 costs more than hashing a line.
+    void restart();
 
   private:
     std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;

@@ -5,6 +5,7 @@
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,11 +13,13 @@
 #include <cstring>
 
 #include "error/error.h"
+#include "secret/sha256.h"
 
 namespace keyrota {
 namespace {
 
 using Key = std::shared_ptr<EVP_PKEY>;
+using Digest = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
 using Bio = std::unique_ptr<BIO, decltype(&BIO_free)>;
 
 Error unusable(const std::filesystem::path& file, const char* why) {
@@ -42,6 +45,15 @@ std::string contents(BIO* bio) {
     char* data = nullptr;
     const long size = BIO_get_mem_data(bio, &data);
     return {data, static_cast<std::size_t>(size)};
+}
+
+Key public_key(const std::string& pem) {
+    const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), BIO_free);
+    return {PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr), EVP_PKEY_free};
+}
+
+const unsigned char* bytes_of(std::string_view text) {
+    return reinterpret_cast<const unsigned char*>(text.data());
 }
 
 // Written aside, then linked: whoever comes second finds the first one's file whole and uses that.
@@ -77,10 +89,52 @@ SigningKey SigningKey::load_or_make(const std::filesystem::path& data_dir) {
     return SigningKey(read_key(file));
 }
 
+std::optional<SigningKey> SigningKey::load(const std::filesystem::path& data_dir) {
+    const std::filesystem::path file = data_dir / "signing.key";
+    if (::access(file.c_str(), R_OK) != 0) return std::nullopt;
+    Key key = read_key(file);
+    if (!key) return std::nullopt;
+    return SigningKey(std::move(key));
+}
+
+std::string SigningKey::sign(std::string_view message) const {
+    const Digest context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+    std::string signature(64, '\0');
+    std::size_t size = signature.size();
+    if (EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr, key_.get()) != 1 ||
+        EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size,
+                       bytes_of(message), message.size()) != 1)
+        throw Error(ExitCode::internal, "OpenSSL did not sign");
+    return signature;
+}
+
 std::string SigningKey::public_pem() const {
     const Bio pem(BIO_new(BIO_s_mem()), BIO_free);
     PEM_write_bio_PUBKEY(pem.get(), key_.get());
     return contents(pem.get());
+}
+
+bool is_signed_by(const std::string& public_pem, std::string_view message,
+                  std::string_view signature) {
+    const Key key = public_key(public_pem);
+    const Digest context(EVP_MD_CTX_new(), EVP_MD_CTX_free);
+    return key && EVP_PKEY_is_a(key.get(), "ED25519") == 1 &&
+           EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, key.get()) == 1 &&
+           EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(message),
+                            message.size()) == 1;
+}
+
+std::string fingerprint_of(const std::string& public_pem) {
+    const Key key = public_key(public_pem);
+    if (!key) return "";
+    unsigned char* der = nullptr;
+    const int size = i2d_PUBKEY(key.get(), &der);
+    const std::string fingerprint =
+        size < 0
+            ? ""
+            : to_hex(sha256({reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)}));
+    OPENSSL_free(der);
+    return fingerprint;
 }
 
 }  // namespace keyrota

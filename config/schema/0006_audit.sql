@@ -42,9 +42,11 @@ create function keyrota.audit_block_hash(height bigint, block_id bigint, entries
                   || previous_hash || entry_hashes);
 
 -- Seals a transaction's entries; its last statement, since it holds the head's lock until commit: no two blocks follow
--- the same one. Runs as its owner: no other role may move the head.
+-- the same one. Several blocks of a transaction are sealed one after another. Runs as its owner: no other role may move
+-- the head. A connection keeps the plan that it made when the table was small, and a long transaction would read all of it
+-- for each of its blocks: never without the index.
 create function keyrota.audit_seal(sealed_block_id bigint) returns bigint
-    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+    language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off as $$
 declare
     head keyrota.audit_head;
     entries bigint;

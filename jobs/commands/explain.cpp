@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "commands/audit.h"
 #include "commands/find_key.h"
 #include "config/options.h"
 #include "error/error.h"
@@ -17,6 +18,8 @@
 
 namespace keyrota {
 namespace {
+
+constexpr std::int64_t kAuditEntries = 20;
 
 Facts key_facts(const Row& key) {
     Facts facts;
@@ -104,15 +107,6 @@ void list_findings(Session& session, std::int64_t key_id, Format format, std::os
     if (format == Format::text && listing.rows_total() == 0) out << "none\n";
 }
 
-void list_audit(Session& session, std::int64_t key_id, Format format, std::ostream& out) {
-    Listing listing(out, format, {{"at"}, {"action"}, {"run_id"}, {"by"}, {"before"}, {"after"}});
-    for (const Row& row : session.rows(sql::explain_audit, {{"key_id", key_id}}))
-        listing.row({instant_cell(row, "at"), row.text("action"), number_cell(row, "run_id"),
-                     text_cell(row, "by"), text_cell(row, "before"), text_cell(row, "after")});
-    listing.end();
-    if (format == Format::text && listing.rows_total() == 0) out << "none\n";
-}
-
 template <typename List>
 Json listed(const List& list) {
     std::ostringstream json;
@@ -124,6 +118,7 @@ Json listed(const List& list) {
 
 ExitCode explain(const Config& config, const std::string& key, Format format, std::ostream& out) {
     Session session = open_session(config, Access::runner);
+    const Transaction reading(session);
     const std::int64_t key_id = find_key(session, key);
     const Row row = session.one(sql::explain_key, {{"key_id", key_id}});
     const std::string rule_name = row.text_or("policy_rule", "");
@@ -141,8 +136,9 @@ ExitCode explain(const Config& config, const std::string& key, Format format, st
         facts.add("findings", listed([&](std::ostream& json) {
                       list_findings(session, key_id, format, json);
                   }));
-        facts.add("audit_entries",
-                  listed([&](std::ostream& json) { list_audit(session, key_id, format, json); }));
+        facts.add("audit_entries", listed([&](std::ostream& json) {
+                      list_audit(session, key_id, kAuditEntries, format, json);
+                  }));
         out << facts.json() << "\n";
         return ExitCode::done;
     }
@@ -171,8 +167,8 @@ ExitCode explain(const Config& config, const std::string& key, Format format, st
     }
     out << "\nFINDINGS\n";
     list_findings(session, key_id, format, out);
-    out << "\nAUDIT TRAIL (newest first, 20 at most)\n";
-    list_audit(session, key_id, format, out);
+    fmt::print(out, "\nAUDIT TRAIL (newest first, {} at most)\n", kAuditEntries);
+    if (list_audit(session, key_id, kAuditEntries, format, out) == 0) out << "none\n";
     return ExitCode::done;
 }
 

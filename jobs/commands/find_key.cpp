@@ -47,14 +47,18 @@ std::int64_t find_key(Session& session, const std::string& key) {
     if (const std::size_t colon = key.find(':'); colon != std::string::npos) {
         found = session.row(kByExternalId, {{"source", key.substr(0, colon)},
                                             {"external_id", key.substr(colon + 1)}});
-    } else {
-        std::int64_t key_id = 0;
-        const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), key_id);
-        if (error == std::errc{} && end == key.data() + key.size())
-            found = session.row(kById, {{"key_id", key_id}});
+    } else if (const auto key_id = as_key_id(key)) {
+        found = session.row(kById, {{"key_id", *key_id}});
     }
     if (!found) throw no_such_key(key);
     return found->int64("key_id");
+}
+
+std::optional<std::int64_t> as_key_id(const std::string& key) {
+    std::int64_t key_id = 0;
+    const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), key_id);
+    if (error != std::errc{} || end != key.data() + key.size()) return std::nullopt;
+    return key_id;
 }
 
 }  // namespace keyrota

@@ -254,7 +254,7 @@ TEST_F(Findings, ExplainTellsOfAKeyWhatItIsAndWhyACallWouldBeRefused) {
     for (const char* part :
          {"due", "sk_live_...abcd", "refused now: its end date has come", "policy's defaults hold",
           "expiry.notice_before: [30d, 14d, 7d, 3d, 1d]", "KEY-EXPIRED", "acted", "AUDIT TRAIL",
-          "{\"status\": \"active\"}"})
+          "status: active -> expired", "because KEY-EXPIRED"})
         EXPECT_THAT(page, HasSubstr(part));
     EXPECT_THAT(keyrota({"explain", "2"}).out, HasSubstr("would be accepted now"));
     EXPECT_THAT(keyrota({"explain", "3"}).out, HasSubstr("refused now: it is inactive"));

@@ -1,0 +1,166 @@
+#!/usr/bin/python3
+"""`./dev bench audit`: what verifying the audit trail costs, against reading the same rows and throwing them away.
+
+The floor is the server's own COPY of the table's columns to /dev/null, in the binary format. The trail is of blocks of
+1,000 entries as a nightly run writes them, or of --block-size.
+
+Needs python3-psycopg2 and the program; makes a server of its own under --dir and removes it again (10 million entries
+take about 8 GB there). Exit 0: all figures met (or --quick), 1: one missed, 2: the bench failed.
+"""
+
+import argparse
+import json
+import random
+import threading
+import time
+from statistics import median
+
+from bench_cluster import BenchCluster, BenchError, load_average, run_as_program
+from bench_figures import Figure, at_most, no_more_than, print_table, spread, write_json
+
+FLOOR = """
+copy (select block_id, entry_id, key_id, payload, action, run_id, at_us from keyrota.audit_entry)
+  to '/dev/null' (format binary)
+"""
+# What expire-keys writes for a block of keys.
+FILL = """
+insert into keyrota.audit_entry (key_id, block_id, payload)
+select i, %(block_id)s,
+       jsonb_build_object('action', 'expire', 'key_id', i, 'run_id', 1 + i / 100000,
+                          'at_us', keyrota.micros(timestamptz '2026-06-01' + i * interval '1 millisecond'),
+                          'actor', jsonb_build_object('os_user', 'keyrota', 'host', 'runner1.example.com',
+                                                      'session_user', 'keyrota_runner'),
+                          'before', '{"status": "active"}'::jsonb, 'after', '{"status": "expired"}'::jsonb,
+                          'why', jsonb_build_object('check', 'KEY-EXPIRED', 'as_of_us', 1780272000000000,
+                                                    'evidence', jsonb_build_object('expires_at_us', 1780271000000000 + i)))::text
+  from generate_series(%(first)s::bigint, %(last)s::bigint) i
+"""
+LOADERS = 2
+
+
+def say(text):
+    print(f"{time.strftime('%H:%M:%S')} [{load_average()}] {text}", flush=True)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--program", default="build/keyrota", help="the keyrota to measure")
+    parser.add_argument("--entries", type=int, default=10_000_000)
+    parser.add_argument("--block-size", type=int, default=1000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=None, help="of the order of the two")
+    parser.add_argument("--dir", default="/var/tmp", help="where the server's directory goes")
+    parser.add_argument("--keep", action="store_true", help="leave server and data where they are")
+    parser.add_argument("--out", help="write figures and every single measurement there, as JSON")
+    parser.add_argument("--quick", action="store_true",
+                        help="200,000 entries, 2 repeats: whether the bench works; judges no figure")
+    options = parser.parse_args()
+    if options.quick:
+        options.entries, options.repeats = 200_000, 2
+    if options.seed is None:
+        options.seed = random.SystemRandom().randrange(1_000_000)
+    return options
+
+
+class AuditBench:
+    def __init__(self, options):
+        self.options = options
+        self.label = f"{options.entries:,} entries in blocks of {options.block_size:,}"
+        self.figures, self.details = [], {"entries": options.entries, "block_size": options.block_size, "runs": []}
+
+    def run(self):
+        with BenchCluster(self.options.program, self.options.dir, self.options.keep) as cluster:
+            self.cluster = cluster
+            self.load()
+            for i in range(self.options.repeats):
+                self.measure(random.Random(f"{self.options.seed} {i}"))
+            self.export()
+        self.judge()
+
+    def load(self):
+        """By several sessions at a time, each block a transaction of the runner's: as the real one comes to be."""
+        started = time.perf_counter()
+        size = self.options.block_size
+        firsts = list(range(1, self.options.entries + 1, size))
+        failures = []
+
+        def fill(mine):
+            connection = self.cluster.connect("keyrota_runner")
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute("set synchronous_commit = off")
+                    for first in mine:
+                        cursor.execute("select nextval('keyrota.audit_block_id_seq')")
+                        block_id = cursor.fetchone()[0]
+                        cursor.execute(FILL, {"block_id": block_id, "first": first,
+                                              "last": min(first + size - 1, self.options.entries)})
+                        cursor.execute("select keyrota.audit_seal(%s)", (block_id,))
+                        connection.commit()
+            except Exception as error:  # pylint: disable=broad-except
+                failures.append(error)
+            finally:
+                connection.close()
+
+        threads = [threading.Thread(target=fill, args=(firsts[n::LOADERS],)) for n in range(LOADERS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise BenchError(f"the trail could not be filled: {failures[0]}")
+        self.cluster.settle(["keyrota.audit_entry", "keyrota.audit_block"])
+        size_mib = self.cluster.value("select pg_table_size('keyrota.audit_entry')") / 2**20
+        say(f"{self.label}: {size_mib:,.0f} MiB, loaded in {time.perf_counter() - started:.0f} s")
+
+    def floor(self):
+        started = time.perf_counter()
+        self.cluster.sql(FLOOR)
+        return time.perf_counter() - started
+
+    def verify(self):
+        outcome = self.cluster.keyrota("audit", "verify", "--json")
+        verdict = json.loads(outcome.output)
+        if not verdict["intact"] or verdict["entries_total"] < self.options.entries:
+            raise BenchError(f"not the trail that was to be verified: {verdict}")
+        self.cluster.peak_rss_kib = max(self.cluster.peak_rss_kib, outcome.rss_kib)
+        return outcome
+
+    def measure(self, order):
+        done = {}
+        for method in order.sample(["floor", "verify"], 2):
+            done[method] = getattr(self, method)()
+        verified = done["verify"]
+        self.details["runs"].append({"floor_s": done["floor"], "verify_s": verified.wall_s, "client_cpu_s": verified.cpu_s,
+                                     "rss_kib": verified.rss_kib, "load": load_average()})
+        say(f"{self.label}: copy {done['floor']:.2f} s; verify {verified.wall_s:.2f} s (its own CPU {verified.cpu_s:.2f} s)"
+            f" in {verified.rss_kib / 1024:.1f} MiB")
+
+    def export(self):
+        """For information: once, of everything."""
+        outcome = self.cluster.keyrota("audit", "export", "--out", str(self.cluster.place / "trail.jsonl"))
+        self.cluster.peak_rss_kib = max(self.cluster.peak_rss_kib, outcome.rss_kib)
+        rate = self.options.entries / outcome.wall_s
+        self.figures.append(Figure("export as JSON lines", f"{outcome.wall_s:.1f} s, {rate:,.0f} entries/s", "-", None, "-", None))
+
+    def judge(self):
+        floor, verify = ([run[name] for run in self.details["runs"]] for name in ("floor_s", "verify_s"))
+        self.figures.insert(0, at_most(f"verify ({self.label})", spread(verify), spread(floor), median(verify) / median(floor), 2))
+        self.figures.append(no_more_than("peak RSS", self.cluster.peak_rss_kib / 1024, 64, "MiB"))
+
+
+def run(options):
+    bench = AuditBench(options)
+    say(f"{options.repeats} repeats, seed {options.seed}, {options.program}")
+    bench.run()
+    print()
+    print_table(bench.figures)
+    if options.out:
+        write_json(options.out, bench.figures, bench.details)
+    if options.quick:
+        print("quick: the bench works; figures of so little data say nothing and are not judged")
+        return 0
+    return 1 if any(figure.met is False for figure in bench.figures) else 0
+
+
+if __name__ == "__main__":
+    run_as_program(lambda: run(parse_arguments()))
