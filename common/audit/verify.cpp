@@ -55,11 +55,11 @@ class ColumnCheck {
         };
         for (const auto& [name, field] :
              {Column{"key_id", kKeyId}, Column{"run_id", kRunId}, Column{"at_us", kAtUs}}) {
-            const std::string said = number_of(object, name);
-            const std::string column =
-                entry.is_null(field) ? "null" : std::to_string(entry.int64(field));
+            const Number said = number_of(object, name);
+            const Number column = entry.is_null(field) ? Number() : Number(entry.int64(field));
             if (said != column)
-                return fmt::format("its column {} says {}, its payload {}", name, column, said);
+                return fmt::format("its column {} says {}, its payload {}", name, shown(column),
+                                   shown(said));
         }
         std::string_view action;
         const bool has_action =
@@ -70,11 +70,14 @@ class ColumnCheck {
     }
 
   private:
-    static std::string number_of(simdjson::ondemand::object& object, const char* name) {
+    using Number = std::optional<std::int64_t>;
+
+    static Number number_of(simdjson::ondemand::object& object, const char* name) {
         std::int64_t value = 0;
         const auto error = object.find_field_unordered(name).get_int64().get(value);
-        return error == simdjson::SUCCESS ? std::to_string(value) : "null";
+        return error == simdjson::SUCCESS ? Number(value) : Number();
     }
+    static std::string shown(Number number) { return number ? std::to_string(*number) : "null"; }
 
     simdjson::ondemand::parser parser_;
     std::string padded_;

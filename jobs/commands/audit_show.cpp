@@ -70,6 +70,7 @@ void add_fields(const Var& json, const std::string& path, Fields& fields) {
 
 Fields fields_of(const std::string& json) {
     Fields fields;
+    if (json.front() != '{' && json.front() != '[') return fields;  // Poco parses no bare null
     add_fields(Poco::JSON::Parser().parse(json), "", fields);
     return fields;
 }

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """`./dev bench audit`: what verifying the audit trail costs, against reading the same rows and throwing them away.
 
-The floor is the server's own COPY of the table's columns to /dev/null, in the binary format. The trail is of blocks of
-1,000 entries as a nightly run writes them, or of --block-size.
+The floor is the server's own `COPY ... TO '/dev/null'` of the same columns, which sends nothing to anybody; its binary format,
+which also formats nothing, is shown beside it. The trail is of blocks of 1,000 entries as a nightly run writes them, or of
+--block-size.
 
 Needs python3-psycopg2 and the program; makes a server of its own under --dir and removes it again (10 million entries
 take about 8 GB there). Exit 0: all figures met (or --quick), 1: one missed, 2: the bench failed.
@@ -10,9 +11,11 @@ take about 8 GB there). Exit 0: all figures met (or --quick), 1: one missed, 2: 
 
 import argparse
 import json
+import os
 import random
 import threading
 import time
+from pathlib import Path
 from statistics import median
 
 from bench_cluster import BenchCluster, BenchError, load_average, run_as_program
@@ -20,7 +23,7 @@ from bench_figures import Figure, at_most, no_more_than, print_table, spread, wr
 
 FLOOR = """
 copy (select block_id, entry_id, key_id, payload, action, run_id, at_us from keyrota.audit_entry)
-  to '/dev/null' (format binary)
+  to '/dev/null' (format {})
 """
 # What expire-keys writes for a block of keys.
 FILL = """
@@ -36,10 +39,17 @@ select i, %(block_id)s,
   from generate_series(%(first)s::bigint, %(last)s::bigint) i
 """
 LOADERS = 2
+METHODS = ("floor", "binary", "verify")
 
 
 def say(text):
     print(f"{time.strftime('%H:%M:%S')} [{load_average()}] {text}", flush=True)
+
+
+def cpu_of(stat):
+    """CPU seconds of one process so far."""
+    fields = stat.read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime, stime
 
 
 def parse_arguments():
@@ -112,28 +122,37 @@ class AuditBench:
         size_mib = self.cluster.value("select pg_table_size('keyrota.audit_entry')") / 2**20
         say(f"{self.label}: {size_mib:,.0f} MiB, loaded in {time.perf_counter() - started:.0f} s")
 
+    def copy(self, form):
+        backend = Path(f"/proc/{self.cluster.value('select pg_backend_pid()')}/stat")
+        cpu, started = cpu_of(backend), time.perf_counter()
+        self.cluster.sql(FLOOR.format(form))
+        return {"wall_s": time.perf_counter() - started, "server_cpu_s": cpu_of(backend) - cpu}
+
     def floor(self):
-        started = time.perf_counter()
-        self.cluster.sql(FLOOR)
-        return time.perf_counter() - started
+        return self.copy("text")
+
+    def binary(self):
+        return self.copy("binary")
 
     def verify(self):
+        cpu = self.cluster.server_cpu()
         outcome = self.cluster.keyrota("audit", "verify", "--json")
         verdict = json.loads(outcome.output)
         if not verdict["intact"] or verdict["entries_total"] < self.options.entries:
             raise BenchError(f"not the trail that was to be verified: {verdict}")
         self.cluster.peak_rss_kib = max(self.cluster.peak_rss_kib, outcome.rss_kib)
-        return outcome
+        return {"wall_s": outcome.wall_s, "server_cpu_s": self.cluster.server_cpu() - cpu, "client_cpu_s": outcome.cpu_s,
+                "rss_kib": outcome.rss_kib}
 
     def measure(self, order):
         done = {}
-        for method in order.sample(["floor", "verify"], 2):
+        for method in order.sample(METHODS, len(METHODS)):
             done[method] = getattr(self, method)()
-        verified = done["verify"]
-        self.details["runs"].append({"floor_s": done["floor"], "verify_s": verified.wall_s, "client_cpu_s": verified.cpu_s,
-                                     "rss_kib": verified.rss_kib, "load": load_average()})
-        say(f"{self.label}: copy {done['floor']:.2f} s; verify {verified.wall_s:.2f} s (its own CPU {verified.cpu_s:.2f} s)"
-            f" in {verified.rss_kib / 1024:.1f} MiB")
+        self.details["runs"].append({**done, "load": load_average()})
+        floor, binary, verified = (done[method] for method in METHODS)
+        say(f"{self.label}: copy {floor['wall_s']:.2f} s (CPU {floor['server_cpu_s']:.2f} s), binary {binary['wall_s']:.2f} s"
+            f" ({binary['server_cpu_s']:.2f} s); verify {verified['wall_s']:.2f} s (server {verified['server_cpu_s']:.2f} s,"
+            f" itself {verified['client_cpu_s']:.2f} s) in {verified['rss_kib'] / 1024:.1f} MiB")
 
     def export(self):
         """For information: once, of everything."""
@@ -143,8 +162,10 @@ class AuditBench:
         self.figures.append(Figure("export as JSON lines", f"{outcome.wall_s:.1f} s, {rate:,.0f} entries/s", "-", None, "-", None))
 
     def judge(self):
-        floor, verify = ([run[name] for run in self.details["runs"]] for name in ("floor_s", "verify_s"))
-        self.figures.insert(0, at_most(f"verify ({self.label})", spread(verify), spread(floor), median(verify) / median(floor), 2))
+        floor, binary, verify = ([run[method]["wall_s"] for run in self.details["runs"]] for method in METHODS)
+        self.figures[:0] = [
+            at_most(f"verify ({self.label})", spread(verify), spread(floor), median(verify) / median(floor), 2),
+            Figure("the same against a binary copy", spread(verify), spread(binary), median(verify) / median(binary), "-", None)]
         self.figures.append(no_more_than("peak RSS", self.cluster.peak_rss_kib / 1024, 64, "MiB"))
 
 
