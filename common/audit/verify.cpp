@@ -22,7 +22,8 @@ constexpr Statement kExportSnapshot{"audit_export_snapshot",
 constexpr Statement kByIndex{"audit_by_index",
                              "select set_config('enable_sort', 'off', true),"
                              "       set_config('enable_seqscan', 'off', true),"
-                             "       set_config('max_parallel_workers_per_gather', '0', true)"};
+                             "       set_config('max_parallel_workers_per_gather', '0', true),"
+                             "       set_config('jit', 'off', true)"};
 constexpr const char* kGenesis = "keyrota audit trail";  // whose hash the first block follows
 
 // A table that somebody changed by hand may hold a NULL anywhere.

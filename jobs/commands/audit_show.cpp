@@ -37,7 +37,11 @@ std::string readable(const std::string& name, const Var& value) {
     if (value.isEmpty()) return "-";
     if (is_instant(name) && value.isInteger())
         return to_string(from_micros(value.convert<std::int64_t>()));
-    return for_terminal(value.toString());
+    if (value.type() != typeid(Poco::JSON::Array::Ptr)) return for_terminal(value.toString());
+    std::string list;
+    for (const Var& item : *value.extract<Poco::JSON::Array::Ptr>())
+        list += (list.empty() ? "" : ", ") + readable(name, item);
+    return "[" + list + "]";
 }
 
 using Fields = std::map<std::string, Var>;
@@ -60,7 +64,11 @@ void add_fields(const Var& json, const std::string& path, Fields& fields) {
         if (list->size() > 0 && std::all_of(list->begin(), list->end(), is_named)) {
             for (const Var& item : *list) {
                 const auto object = item.extract<Poco::JSON::Object::Ptr>();
-                add_fields(item, below + object->getValue<std::string>("name"), fields);
+                for (const auto& [name, value] : *object)
+                    if (name != "name")
+                        add_fields(value,
+                                   below + object->getValue<std::string>("name") + "." + name,
+                                   fields);
             }
             return;
         }
