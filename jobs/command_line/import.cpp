@@ -39,10 +39,10 @@ void declare_keys_import(Command& keys, Program& program) {
     KeysImportOptions& options = given->options;
     Command command = keys.add(
         "import", "Make the keys of one source what a file says: all of it or nothing",
-        {{"keyrota keys import --source legacy --format csv keys.csv --dry-run",
-          "keyrota keys import --source aws --format csv --map aws-credential-report \\",
-          "    --owner cloud@example.com report.csv",
-          "export-keys | keyrota keys import --source billing --format jsonl --prune --yes -"},
+        {{"keyrota keys import --source legacy --format csv --dry-run keys.csv",
+          "keyrota keys import --source aws --format csv --map aws-credential-report "
+          "--owner ada@example.com report.csv",
+          "keyrota keys import --source billing --format jsonl --prune --yes - < keys.jsonl"},
          {ExitCode::config, ExitCode::database, ExitCode::blast_radius}});
     given->add_to(command, "what to import; - for standard input");
     command.option("--source", options.source, "where the keys come from; ids are unique within it")

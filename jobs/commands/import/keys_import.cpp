@@ -25,9 +25,10 @@ namespace {
 constexpr Statement kPlans{
     "import_plans",
     "select name, service_plan_id from keyrota.service_plan order by service_plan_id"};
-constexpr Statement kAnalyze{"import_analyze", "analyze pg_temp.key_import"};
+// What the comparing joins by; the other columns need no statistics.
+constexpr Statement kAnalyze{
+    "import_analyze", "analyze pg_temp.key_import (line, external_id, owner_email, secret_hash)"};
 constexpr Statement kAnalyzeOwners{"import_analyze_owners", "analyze pg_temp.key_import_owner"};
-constexpr Statement kAnalyzeNew{"import_analyze_new", "analyze pg_temp.key_import_new"};
 constexpr Statement kAnalyzeChanged{"import_analyze_changed", "analyze pg_temp.key_import_changed"};
 constexpr Statement kAnalyzeVanished{"import_analyze_vanished",
                                      "analyze pg_temp.key_import_vanished"};
@@ -346,7 +347,6 @@ class Writer {
     void added() {
         if (import_.totals.added == 0) return;
         require_all(session_.execute(sql::key_import_number, {source_}), import_.totals.added);
-        session_.execute(kAnalyzeNew);
         blocks_.for_stretches(import_.totals.added, [&](const Params& stretch) {
             Params with_source = bounds(stretch);
             with_source.push_back(source_);
