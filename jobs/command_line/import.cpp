@@ -42,7 +42,7 @@ void declare_keys_import(Command& keys, Program& program) {
         {{"keyrota keys import --source legacy --format csv --dry-run keys.csv",
           "keyrota keys import --source aws --format csv --map aws-credential-report "
           "--owner ada@example.com report.csv",
-          "keyrota keys import --source billing --format jsonl --prune --yes - < keys.jsonl"},
+          "keyrota keys import --source billing --format jsonl --prune --yes -"},
          {ExitCode::config, ExitCode::database, ExitCode::blast_radius}});
     given->add_to(command, "what to import; - for standard input");
     command.option("--source", options.source, "where the keys come from; ids are unique within it")
@@ -72,7 +72,7 @@ void declare_owners_import(Command& owners, Program& program) {
     Command command =
         owners.add("import", "Make owners what a file says, by their address: all of it or nothing",
                    {{"keyrota owners import --format csv owners.csv",
-                     "keyrota owners import --format jsonl --create-teams - < people.jsonl"},
+                     "keyrota owners import --format jsonl --create-teams -"},
                     {ExitCode::config, ExitCode::database}});
     given->add_to(command, "what to import; - for standard input");
     command.flag("--create-teams", given->options.create_teams,

@@ -164,10 +164,6 @@ TEST_F(KeysImport, TheSameFileAgainWritesNothing) {
 TEST_F(KeysImport, AChangedRowIsWrittenWhereItChangedAndNowhereElse) {
     const std::string header = "external_id,name,owner_email,type,expires_at\n";
     import(header + "a,n,ada@example.com,secret,2027-01-01\nb,m,ada@example.com,secret,\n");
-    const std::string versions =
-        "select string_agg(k.xmin::text || s.xmin::text, ',' order by key_id) from keyrota.api_key "
-        "k join "
-        "keyrota.api_key_state s using (key_id)";
     const auto xmins = [&](const char* table) {
         return texts(fmt::format("select xmin from keyrota.{} order by key_id", table));
     };
@@ -548,6 +544,11 @@ TEST_F(KeysImport, TheHeaderIsTakenAtItsWord) {
         "\"name\" stands twice");
     EXPECT_THAT(refusal("external_id,name,owner_email\na,n,ada@example.com\n"),
                 HasSubstr("1: column \"type\" is missing"));
+}
+
+TEST_F(KeysImport, AFileWithoutAHeaderShowsNoneOfItsFields) {
+    EXPECT_THAT(refusal("a,n,ada@example.com,sk_live_4fZ0qJ7xK2mB9tR1\n"),
+                AllOf(HasSubstr("1: unknown column 4\n"), Not(HasSubstr("sk_live"))));
 }
 
 TEST_F(KeysImport, BrokenJsonIsSaidLineByLine) {

@@ -34,11 +34,15 @@ void apply_empty(const ImportMap& map, Record& record) {
         if (std::find(map.empty.begin(), map.empty.end(), field) != map.empty.end()) field = {};
 }
 
+// A file without a header would have its first secret shown as the name of a column: only what is
+// nearly the name of one is.
 void complain_of_other_column(const ImportMap& map, std::int64_t line, std::string_view column,
-                              Problems& problems) {
-    std::string hint = did_you_mean(column, map.columns);
-    if (hint.empty()) hint = "`other_columns: ignore` in a map passes over what it does not name.";
-    problems.add(line, "unknown column " + in_quotes(column), hint);
+                              const std::string& otherwise, Problems& problems) {
+    const std::string hint = did_you_mean(column, map.columns);
+    problems.add(line, "unknown column " + (hint.empty() ? otherwise : in_quotes(column)),
+                 hint.empty()
+                     ? "`other_columns: ignore` in a map passes over what it does not name."
+                     : hint);
 }
 
 // -------------------------------------------------------------------------------------------------
@@ -178,7 +182,8 @@ class CsvReader {
             const auto found = std::find(map_.columns.begin(), map_.columns.end(), name);
             if (found == map_.columns.end()) {
                 if (map_.refuses_other_columns)
-                    complain_of_other_column(map_, first_line_, name, problems_);
+                    complain_of_other_column(map_, first_line_, name, fmt::format("{}", place + 1),
+                                             problems_);
                 continue;
             }
             auto& known = places_[static_cast<std::size_t>(found - map_.columns.begin())];
@@ -261,7 +266,7 @@ class JsonReader {
         const auto found = places_.find(name);
         if (found == places_.end()) {
             if (map_.refuses_other_columns)
-                complain_of_other_column(map_, lines_.number(), name, problems_);
+                complain_of_other_column(map_, lines_.number(), name, in_quotes(name), problems_);
             return !map_.refuses_other_columns;
         }
         const std::size_t place = found->second;
