@@ -95,7 +95,9 @@ class KeysImport : public DatabaseTest {
                     external_id + "'");
     }
     std::vector<std::string> audit_actions() {
-        return texts("select action from keyrota.audit_entry order by entry_id");
+        return texts(
+            "select action from keyrota.audit_entry where action <> 'policy.update' order by "
+            "entry_id");
     }
     void expect_trail_intact() { EXPECT_EQ(verify_audit(owner()).broken, ""); }
 
@@ -479,8 +481,9 @@ TEST_F(KeysImport, ManyKeysAreSealedInSeveralBlocks) {
     std::string file = kHeader;
     for (int i = 0; i < 10'001; ++i) file += fmt::format("k{},n,ada@example.com,secret\n", i);
     import(file);
-    EXPECT_THAT(texts("select entries_total from keyrota.audit_block order by height"),
-                ElementsAre("10000", "1"));
+    EXPECT_THAT(
+        texts("select entries_total from keyrota.audit_block where height > 1 order by height"),
+        ElementsAre("10000", "1"));
     expect_trail_intact();
 }
 
