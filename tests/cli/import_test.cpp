@@ -15,8 +15,9 @@ class ImportCommand : public ProgramTest {
         execute("insert into keyrota.owner (name, email) values ('Ada', 'ada@example.com')");
     }
     Outcome with_input(const Arguments& arguments, const std::string& input) {
-        return run(keyrota_argv(arguments),
-                   {.environment = environment(), .input = input, .directory = scratch().path()});
+        return test::run(
+            keyrota_argv(arguments),
+            {.environment = environment(), .input = input, .directory = scratch().path()});
     }
 };
 
