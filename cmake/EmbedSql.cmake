@@ -1,11 +1,16 @@
 # embed_sql(TARGET HEADER FILE...): makes HEADER with one constant keyrota::sql::<base name of FILE> for each statement.
 # embed_migrations(TARGET HEADER FILE...): makes HEADER with keyrota::sql::migrations, whole files in order of name.
+# embed_texts(TARGET HEADER FILE...): makes HEADER with keyrota::<base name of HEADER>, whole files by their name without ending.
 function(embed_sql target header)
   _embed(${target} ${header} statements ${ARGN})
 endfunction()
 
 function(embed_migrations target header)
   _embed(${target} ${header} migrations ${ARGN})
+endfunction()
+
+function(embed_texts target header)
+  _embed(${target} ${header} texts ${ARGN})
 endfunction()
 
 function(_embed target header kind)

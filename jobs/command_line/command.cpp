@@ -57,6 +57,10 @@ Config Program::load() const {
     return config;
 }
 
+bool Program::in_is_terminal() {
+    return ::isatty(STDIN_FILENO) == 1;
+}
+
 bool Program::out_is_terminal() {
     return ::isatty(STDOUT_FILENO) == 1;
 }

@@ -28,6 +28,7 @@ struct Program {
 
     /// The configuration in force; from here on there is a log.
     Config load() const;
+    static bool in_is_terminal();
     static bool out_is_terminal();
     static bool errors_are_terminal();
 };

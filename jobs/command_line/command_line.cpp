@@ -80,6 +80,10 @@ ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
     declare_config(commands, program);
     declare_audit(commands, program);
     declare_sample(commands, program);
+    Command keys = commands.add_group("keys", "Bring keys of other systems in");
+    declare_keys_import(keys, program);
+    Command owners = commands.add_group("owners", "Bring owners in");
+    declare_owners_import(owners, program);
 
     try {
         app.parse(argc, argv);
