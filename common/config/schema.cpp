@@ -55,19 +55,19 @@ struct Describer {
             describe_choices();
         else
             describe_text();
+        // What an option would not take itself is not its default but its absence.
         const std::string text(*member);
-        if (static_cast<std::int64_t>(text.size()) >= option.range.min && !is_of_a_rule())
-            schema.set("default", text);
+        if (static_cast<std::int64_t>(text.size()) >= option.range.min) set_default(text);
     }
     void operator()(const std::int64_t* member) const {
         schema.set("type", "integer");
         schema.set("minimum", option.range.min);
         schema.set("maximum", option.range.max);
-        schema.set("default", *member);
+        set_default(*member);
     }
     void operator()(const microseconds* member) const {
         describe_duration(schema);
-        schema.set("default", to_string(*member));
+        set_default(to_string(*member));
     }
     void operator()(const Durations* member) const {
         Object::Ptr item = object();
@@ -77,12 +77,14 @@ struct Describer {
         schema.set("uniqueItems", true);
         Array::Ptr durations = new Array;
         for (const microseconds duration : *member) durations->add(to_string(duration));
-        if (!is_of_a_rule()) schema.set("default", durations);
+        set_default(durations);
     }
 
   private:
     // What a rule does not set, it takes from policy.defaults.
-    bool is_of_a_rule() const { return option.path.starts_with(kPolicyRules); }
+    void set_default(const Poco::Dynamic::Var& value) const {
+        if (!option.path.starts_with(kPolicyRules)) schema.set("default", value);
+    }
 
     void describe_choices() const {
         Object::Ptr choice = object();

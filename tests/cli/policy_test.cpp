@@ -5,6 +5,8 @@
 #include <Poco/JSON/Parser.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "support/program.h"
 
 namespace keyrota::test {
@@ -12,6 +14,15 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
+
+// Without what only aligns: other thresholds may make columns wider.
+std::string squeezed(std::string text) {
+    text.erase(
+        std::unique(text.begin(), text.end(), [](char a, char b) { return a == ' ' && b == ' '; }),
+        text.end());
+    return text;
+}
 
 class PolicyExplain : public ProgramTest {
   protected:
@@ -43,41 +54,39 @@ class PolicyExplain : public ProgramTest {
 
 TEST_F(PolicyExplain, SaysWhyEachRuleHoldsOrNotAndWhereTheThresholdsComeFrom) {
     run();
-    EXPECT_EQ(page("2"),
-              "key 2, sk_live_...abcd (a test key)\n"
-              "\n"
-              "RULES (the first that matches holds)\n"
-              "  admins    it does not have the scope admin\n"
-              "> tests     holds: type is test, environment is test\n"
-              "  any-test  matches, but one above comes first\n"
-              "  default   matches, but one above comes first\n"
-              "\n"
-              "THRESHOLDS\n"
-              "  expiry.notice_before  [5d]  rule, " +
-                  file_ + ":8\n");
-    EXPECT_EQ(page("1"),
-              "key 1, sk_live_...abcd (a live key)\n"
-              "\n"
-              "RULES (the first that matches holds)\n"
-              "  admins    it does not have the scope admin\n"
-              "  tests     type is secret, not test\n"
-              "  any-test  type is secret, not test\n"
-              "> default   holds: no rule matches\n"
-              "\n"
-              "THRESHOLDS\n"
-              "  expiry.notice_before  [9d]  defaults, " +
-                  file_ + ":2\n");
+    EXPECT_THAT(page("2"), StartsWith("key 2, sk_live_...abcd (a test key)\n"
+                                      "\n"
+                                      "RULES (the first that matches holds)\n"
+                                      "  admins    it does not have the scope admin\n"
+                                      "> tests     holds: type is test, environment is test\n"
+                                      "  any-test  matches, but one above comes first\n"
+                                      "  default   matches, but one above comes first\n"
+                                      "\n"
+                                      "THRESHOLDS\n"
+                                      "  expiry.notice_before "));
+    EXPECT_THAT(squeezed(page("2")),
+                HasSubstr("\n expiry.notice_before [5d] rule, " + file_ + ":8\n"));
+    EXPECT_THAT(page("1"), StartsWith("key 1, sk_live_...abcd (a live key)\n"
+                                      "\n"
+                                      "RULES (the first that matches holds)\n"
+                                      "  admins    it does not have the scope admin\n"
+                                      "  tests     type is secret, not test\n"
+                                      "  any-test  type is secret, not test\n"
+                                      "> default   holds: no rule matches\n"));
+    EXPECT_THAT(squeezed(page("1")),
+                HasSubstr("\n expiry.notice_before [9d] defaults, " + file_ + ":2\n"));
 }
 
 TEST_F(PolicyExplain, SaysWhatARuleInheritsAndWhatIsBuiltIn) {
     execute("update keyrota.api_key set scopes = '{admin}' where key_id = 1");
     EXPECT_THAT(page("1"), HasSubstr("> admins    holds: scope is admin\n"));
-    EXPECT_THAT(page("1"), HasSubstr("expiry.notice_before  [9d]  defaults, " + file_ + ":2\n"));
-    EXPECT_THAT(keyrota({"policy", "explain", "1"}).out,
-                HasSubstr("  expiry.notice_before  [30d, 14d, 7d, 3d, 1d]  built-in\n"));
+    EXPECT_THAT(squeezed(page("1")),
+                HasSubstr("\n expiry.notice_before [9d] defaults, " + file_ + ":2\n"));
+    EXPECT_THAT(squeezed(keyrota({"policy", "explain", "1"}).out),
+                HasSubstr("\n expiry.notice_before [30d, 14d, 7d, 3d, 1d] built-in\n"));
     const std::string variable = "KEYROTA_POLICY_DEFAULTS_EXPIRY_NOTICE_BEFORE";
-    EXPECT_THAT(keyrota({"policy", "explain", "1"}, {{variable, "4d"}}).out,
-                HasSubstr("  expiry.notice_before  [4d]  defaults, environment " + variable));
+    EXPECT_THAT(squeezed(keyrota({"policy", "explain", "1"}, {{variable, "4d"}}).out),
+                HasSubstr("\n expiry.notice_before [4d] defaults, environment " + variable + "\n"));
 }
 
 TEST_F(PolicyExplain, SaysWhetherTheDatabaseGoesByItYet) {
