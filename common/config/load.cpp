@@ -1,20 +1,18 @@
 #include "config/load.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <cassert>
 #include <cctype>
-#include <cerrno>
-#include <cstring>
 #include <set>
 #include <tuple>
 
 #include "config/options.h"
+#include "config/references.h"
+#include "config/trusted_file.h"
 #include "error/error.h"
 #include "error/suggestion.h"
 
@@ -43,15 +41,19 @@ struct Problem {
 struct Draft {
     PolicyRule rule;
     std::map<std::string, std::string> origins;  // path -> who set it, rightly or wrongly
+    std::map<std::string, std::string> written;  // path -> a text that has references
+    std::set<std::string> inherited;             // paths that are as the defaults have them
 };
 
 struct Loading {
-    std::filesystem::path file;
-    std::string text;  // of the file
-    Config config;
-    Draft defaults;
-    std::vector<Draft> rules;
-    std::vector<Problem> problems;
+    const std::map<std::string, std::string>& environment;
+    std::filesystem::path file{};
+    std::string text{};  // of the file
+    Config config{};
+    Draft defaults{};
+    std::vector<Draft> rules{};
+    std::set<std::string> variables{};  // that values refer to
+    std::vector<Problem> problems{};
 };
 
 /// What somebody meant who left out the beginning: `lock_timeout` is database.lock_timeout.
@@ -77,9 +79,39 @@ bool is_list(const Member& member) {
     return std::holds_alternative<Durations*>(member);
 }
 
+bool is_text(const Member& member) {
+    return std::holds_alternative<std::string*>(member) ||
+           std::holds_alternative<std::filesystem::path*>(member);
+}
+
+/// A text, which may have references.
+void set_text(Loading& loading, const Option& option, Draft& draft, const Text& text) {
+    Expansion expansion = expand(option, text.text, loading.environment);
+    loading.variables.insert(expansion.variables.begin(), expansion.variables.end());
+    if (expansion.references.empty())
+        draft.written.erase(option.path);
+    else
+        draft.written[option.path] = text.text;
+    if (expansion.complaints.empty()) {
+        // What came from elsewhere is not repeated; who complains about it says from where.
+        Option as_read = option;
+        if (!expansion.references.empty()) as_read.secrecy = Secrecy::whole;
+        if (auto complaint =
+                read_value(as_read, option.member(loading.config, draft.rule), expansion.text)) {
+            if (!expansion.references.empty())
+                complaint->message +=
+                    fmt::format(" (from {})", fmt::join(expansion.references, ", "));
+            expansion.complaints.push_back(*std::move(complaint));
+        }
+    }
+    for (Complaint& complaint : expansion.complaints)
+        loading.problems.push_back({text.place, std::move(complaint)});
+}
+
 void set_value(Loading& loading, const Option& option, Draft& draft,
                const std::vector<Text>& texts) {
     const Member member = option.member(loading.config, draft.rule);
+    if (is_text(member)) return set_text(loading, option, draft, texts.front());
     if (is_list(member)) std::get<Durations*>(member)->clear();
     for (const Text& text : texts)
         if (auto complaint = read_value(option, member, text.text))
@@ -124,51 +156,6 @@ void set_from_text(Loading& loading, const Option& option, const std::string& te
 
 // -------------------------------------------------------------------------------------------------
 // The file
-
-/// The text of the file; nothing, and a problem where that is one, if it must not be used.
-std::optional<std::string> read_file(Loading& loading, const std::filesystem::path& path,
-                                     bool must_exist) {
-    const Place place{path.string()};
-    const auto refuse = [&](std::string message, std::string hint = "") {
-        complain(loading, place, std::move(message), std::move(hint));
-        return std::nullopt;
-    };
-    // Without O_NONBLOCK opening a named pipe would wait for a writer.
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (descriptor < 0) {
-        if (!must_exist && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
-        return refuse(fmt::format("the configuration cannot be read: {}", std::strerror(errno)));
-    }
-    struct Closer {
-        int descriptor;
-        ~Closer() { ::close(descriptor); }
-    } const closer{descriptor};
-
-    // Of the open file, not of its name: what is checked is what is read.
-    struct stat status {};
-    if (::fstat(descriptor, &status) != 0)
-        return refuse(fmt::format("the configuration cannot be read: {}", std::strerror(errno)));
-    if (S_ISDIR(status.st_mode)) return refuse("the configuration is a directory, not a file");
-    if (!S_ISREG(status.st_mode)) return refuse("the configuration is not a regular file");
-    if (status.st_uid != 0 && status.st_uid != ::geteuid())
-        return refuse(
-            "the configuration belongs to neither root nor the user who runs keyrota",
-            fmt::format("Check what is in it, then `chown {} {}`.", ::geteuid(), path.string()));
-    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        return refuse("the configuration can be written by others than its owner",
-                      fmt::format("Check what is in it, then `chmod go-w {}`.", path.string()));
-
-    std::string text;
-    char buffer[65536];
-    for (;;) {
-        const ssize_t got = ::read(descriptor, buffer, sizeof buffer);
-        if (got == 0) return text;
-        if (got > 0) text.append(buffer, static_cast<std::size_t>(got));
-        if (got < 0 && errno != EINTR)
-            return refuse(
-                fmt::format("the configuration cannot be read: {}", std::strerror(errno)));
-    }
-}
 
 Place place_at(const Loading& loading, const YAML::Mark& mark) {
     const int line = std::max(mark.line, 0) + 1;
@@ -385,10 +372,15 @@ void load_file(Loading& loading, const ConfigSources& sources) {
     const std::filesystem::path path = sources.file        ? *sources.file
                                        : named_by_variable ? std::filesystem::path(variable->second)
                                                            : sources.system_file;
-    auto text = read_file(loading, path, sources.file.has_value() || named_by_variable);
-    if (!text) return;
+    TrustedFile file = read_trusted_file(path, "the configuration", Kept::from_writers);
+    if (!file.text) {
+        if (!file.is_missing || sources.file || named_by_variable)
+            complain(loading, {path.string()}, std::move(file.why.message),
+                     std::move(file.why.hint));
+        return;
+    }
     loading.file = path;
-    loading.text = *std::move(text);
+    loading.text = *std::move(file.text);
     visit_file(loading);
 }
 
@@ -406,6 +398,7 @@ void load_environment(Loading& loading, const std::map<std::string, std::string>
     for (const auto& [name, value] : environment) {
         if (!name.starts_with(kVariablePrefix)) continue;
         if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+        if (loading.variables.count(name) != 0) continue;
         std::string hint = did_you_mean(name, known);
         if (hint.empty())
             hint = did_you_mean_ending(name.substr(kVariablePrefix.size() - 1), known);
@@ -468,15 +461,24 @@ void inherit_defaults(Loading& loading) {
             std::visit([&](auto* to) { *to = *std::get<decltype(to)>(from); },
                        option.member(loading.config, draft.rule));
             draft.origins[option.path] = origin_of(loading.defaults, parent->path);
+            draft.inherited.insert(option.path);
+            if (const auto written = loading.defaults.written.find(parent->path);
+                written != loading.defaults.written.end())
+                draft.written[option.path] = written->second;
         }
+}
+
+std::string shown_value(Loading& loading, const Option& option, Draft& draft) {
+    const auto written = draft.written.find(option.path);
+    return written == draft.written.end() ? shown(option, option.member(loading.config, draft.rule))
+                                          : shown_as_written(option, written->second);
 }
 
 std::vector<Setting> list_settings(Loading& loading) {
     std::vector<Setting> settings;
     for (const Option& option : options()) {
         if (option.path.starts_with(kPolicyRules)) continue;
-        settings.push_back({option.path,
-                            shown(option, option.member(loading.config, loading.defaults.rule)),
+        settings.push_back({option.path, shown_value(loading, option, loading.defaults),
                             origin_of(loading.defaults, option.path)});
     }
     for (Draft& draft : loading.rules)
@@ -485,8 +487,8 @@ std::vector<Setting> list_settings(Loading& loading) {
             if (origin == draft.origins.end() || option.path == "policy.rules[].name") continue;
             settings.push_back({fmt::format("policy.rules.{}.{}", draft.rule.name,
                                             option.path.substr(kPolicyRules.size())),
-                                shown(option, option.member(loading.config, draft.rule)),
-                                origin->second});
+                                shown_value(loading, option, draft), origin->second,
+                                draft.inherited.count(option.path) != 0});
         }
     return settings;
 }
@@ -504,11 +506,8 @@ std::vector<Setting> list_settings(Loading& loading) {
 }  // namespace
 
 LoadedConfig load_config(const ConfigSources& sources) {
-    using std::chrono::hours;
-    Loading loading;
-    loading.defaults.rule.name = "default";
-    for (const int days : {30, 14, 7, 3, 1})
-        loading.defaults.rule.expiry_notice_before.push_back(hours(24 * days));
+    Loading loading{.environment = sources.environment};
+    loading.defaults.rule = built_in_rule();
 
     load_file(loading, sources);
     load_environment(loading, sources.environment);

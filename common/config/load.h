@@ -26,9 +26,10 @@ struct ConfigSources {
 
 /// One line of `config show`.
 struct Setting {
-    std::string path;    // `database.lock_timeout`, `policy.rules.NAME.match.type`
-    std::string value;   // as people may see it: no password
-    std::string origin;  // `default`, `FILE:LINE`, `environment NAME` or `flag`
+    std::string path;        // `database.lock_timeout`, `policy.rules.NAME.match.type`
+    std::string value;       // as people may see it: no password, references as they were written
+    std::string origin;      // `default`, `FILE:LINE`, `environment NAME` or `flag`
+    bool inherited = false;  // a rule has it from policy.defaults
 };
 
 struct LoadedConfig {
@@ -40,8 +41,9 @@ struct LoadedConfig {
 /// The configuration in force: checked, with data_dir absolute and policy ending with `default`.
 /// @throws Error{config} whose message lists everything that is wrong, in all sources, each on a
 /// line of its own (`FILE:LINE:COLUMN: ...`, counted from 1, or `environment NAME: ...`), followed
-/// by an indented `HINT: ...` where there is one. A file that others may write, or that belongs to
-/// neither root nor the caller, is refused.
+/// by an indented `HINT: ...` where there is one. A file that others can have written is refused
+/// (read_trusted_file), and a secret's that others can read. References (expand) are followed,
+/// wherever a text comes from.
 LoadedConfig load_config(const ConfigSources& sources);
 
 /// The environment of this process.

@@ -277,6 +277,14 @@ const std::vector<Option>& options() {
     return all;
 }
 
+PolicyRule built_in_rule() {
+    PolicyRule rule;
+    rule.name = "default";
+    for (const int days : {30, 14, 7, 3, 1})
+        rule.expiry_notice_before.push_back(std::chrono::hours(24 * days));
+    return rule;
+}
+
 const Option* find_option(std::string_view path) {
     for (const Option& option : options())
         if (option.path == path) return &option;
@@ -312,7 +320,7 @@ std::optional<Complaint> read_value(const Option& option, Member member, std::st
 std::string shown(const Option& option, Member member) {
     std::string text = std::visit(Shower{}, member);
     if (option.secrecy == Secrecy::none || text.empty()) return text;
-    return option.secrecy == Secrecy::url ? redact_url(text) : "<redacted>";
+    return option.secrecy == Secrecy::url ? redact_url(text) : std::string(kRedacted);
 }
 
 std::string in_quotes(std::string_view text) {

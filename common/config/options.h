@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "config/complaint.h"
 #include "config/config.h"
 
 namespace keyrota {
@@ -32,6 +33,9 @@ struct Range {
 /// it is.
 enum class Secrecy { none, url, whole };
 
+/// What stands for a value that people may not see.
+inline constexpr std::string_view kRedacted = "<redacted>";
+
 /// One option: parsing, the environment, `config show`, the hints and the schema all come from it.
 struct Option {
     /// `database.lock_timeout`; `policy.rules[].name` is an option of each item of a list.
@@ -52,6 +56,9 @@ inline constexpr std::string_view kPolicyRules = "policy.rules[].";
 /// `policy.rules[]` may too.
 const std::vector<Option>& options();
 
+/// The thresholds that hold where nobody sets any.
+PolicyRule built_in_rule();
+
 /// The option with this path, or null.
 const Option* find_option(std::string_view path);
 
@@ -62,12 +69,6 @@ std::vector<std::string> options_in(std::string_view section);
 /// `KEYROTA_DATABASE_LOCK_TIMEOUT`; empty for the options of a list's items, which only a file can
 /// set.
 std::string environment_variable(const Option& option);
-
-/// Why a value was not taken.
-struct Complaint {
-    std::string message;
-    std::string hint;
-};
 
 /// Reads one value into `member`; for a list, one more item of it. Nothing if it was taken, else
 /// the complaint, in which no secret stands, and `member` is as before.

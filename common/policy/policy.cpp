@@ -114,6 +114,25 @@ void store_rules(Session& session, const std::vector<PolicyRule>& rules) {
         record_audit(session, {.action = "policy.update", .before = before, .after = after});
 }
 
+// What a rule asks of a key, by column of policy_rule.
+std::string asked_for(PolicyRule rule, const std::string& column) {
+    Config no_config;
+    for (const auto& [name, option] : rule_columns())
+        if (name == column) return shown(*option, option->member(no_config, rule));
+    return "";
+}
+
+std::string reason(const Row& verdict, const PolicyRule& rule) {
+    const std::string column = verdict.text_or("differs", "");
+    if (column.empty()) return "";
+    const std::string asked = asked_for(rule, column);
+    if (column == "scope") return fmt::format("it does not have the scope {}", asked);
+    std::string what = column;
+    std::replace(what.begin(), what.end(), '_', ' ');
+    if (verdict.is_null(column)) return fmt::format("it has no {}, {} is asked for", what, asked);
+    return fmt::format("{} is {}, not {}", what, verdict.text(column), asked);
+}
+
 std::int64_t assign_rules(Session& session, bool only_unassigned, const InBatch& in_batch) {
     std::int64_t assigned = 0;
     for (std::int64_t after = -1;;) {
@@ -136,8 +155,7 @@ std::int64_t assign_rules(Session& session, bool only_unassigned, const InBatch&
 std::int64_t refresh_policy(Session& session, const std::vector<PolicyRule>& rules,
                             const InBatch& in_batch) {
     const std::string hash = hash_of(rules);
-    const bool is_current = session.one(kStoredHash).text("hash") == hash;
-    if (is_current) return assign_rules(session, true, in_batch);
+    if (policy_is_current(session, rules)) return assign_rules(session, true, in_batch);
 
     in_batch([&] { store_rules(session, rules); });
     const std::int64_t assigned = assign_rules(session, false, in_batch);
@@ -154,6 +172,23 @@ std::int64_t refresh_policy(Session& session, const std::vector<PolicyRule>& rul
         work();
         transaction.commit();
     });
+}
+
+bool policy_is_current(Session& session, const std::vector<PolicyRule>& rules) {
+    return session.one(kStoredHash).text("hash") == hash_of(rules);
+}
+
+std::vector<RuleVerdict> judge_rules(Session& session, const std::vector<PolicyRule>& rules,
+                                     std::int64_t key_id) {
+    std::string list;
+    for (const PolicyRule& rule : rules) list += (list.empty() ? "" : ",") + rule_json(rule);
+    std::vector<RuleVerdict> verdicts;
+    for (const Row& row :
+         session.rows(sql::policy_judge, {{"rules", "[" + list + "]"}, {"key_id", key_id}})) {
+        const PolicyRule& rule = rules.at(verdicts.size());
+        verdicts.push_back({rule.name, reason(row, rule)});
+    }
+    return verdicts;
 }
 
 }  // namespace keyrota

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <string>
 #include <vector>
 
 #include "config/config.h"
@@ -21,5 +23,18 @@ std::int64_t refresh_policy(Session& session, const std::vector<PolicyRule>& rul
 
 /// The same with a plain transaction for each batch: for set-up, where no lease is held.
 std::int64_t refresh_policy(Session& session, const std::vector<PolicyRule>& rules);
+
+/// Whether every key has its rule by these rules, but for the few that wait for one.
+bool policy_is_current(Session& session, const std::vector<PolicyRule>& rules);
+
+/// How a rule stands to a key.
+struct RuleVerdict {
+    std::string rule;
+    std::string differs;  // the first reason why it does not match; empty where it does
+};
+
+/// How each rule stands to a key, in their order, by what the tables say of it now.
+std::vector<RuleVerdict> judge_rules(Session& session, const std::vector<PolicyRule>& rules,
+                                     std::int64_t key_id);
 
 }  // namespace keyrota

@@ -129,3 +129,15 @@ end $$;
 create trigger owner_unassign_keys after update of team_id, email on keyrota.owner
     for each row when (old.team_id is distinct from new.team_id or lower(old.email) is distinct from lower(new.email))
     execute function keyrota.owner_unassign_keys();
+
+-- Rules name teams and plans: after a new name any key may fall under another rule. So the policy counts as unknown, and
+-- the next run goes through all keys, in batches.
+create function keyrota.forget_policy() returns trigger language plpgsql as $$
+begin
+    update keyrota.installation set policy_hash = null;
+    return null;
+end $$;
+create trigger team_forget_policy after update of name on keyrota.team
+    for each row when (old.name <> new.name) execute function keyrota.forget_policy();
+create trigger service_plan_forget_policy after update of name on keyrota.service_plan
+    for each row when (old.name <> new.name) execute function keyrota.forget_policy();

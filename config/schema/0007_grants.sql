@@ -21,6 +21,6 @@ grant select (secret_hash, key_id) on keyrota.api_key_secret to keyrota_gateway;
 grant select (key_id, status, expires_at) on keyrota.api_key_state to keyrota_gateway;
 grant select (key_id, environment, type, scopes, service_plan_id, rate_limit_per_minute) on keyrota.api_key
     to keyrota_gateway;
-grant select on keyrota.service_plan to keyrota_gateway;
+grant select (service_plan_id, requests_per_minute) on keyrota.service_plan to keyrota_gateway;
 grant insert (key_id, at, gateway, requests, client_errors, server_errors, rate_limited, scope, network, auth, browser)
     on keyrota.usage_sample to keyrota_gateway;

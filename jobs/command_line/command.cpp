@@ -51,10 +51,10 @@ Argument text(CLI::Option& option) {
 
 }  // namespace
 
-Config Program::load() const {
-    Config config = load_config(sources).config;
-    start_logging(config.log, errors_are_terminal());
-    return config;
+LoadedConfig Program::load_with_origins() const {
+    LoadedConfig loaded = load_config(sources);
+    start_logging(loaded.config.log, errors_are_terminal());
+    return loaded;
 }
 
 bool Program::in_is_terminal() {

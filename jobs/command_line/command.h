@@ -27,7 +27,9 @@ struct Program {
     std::function<ExitCode()> chosen = {};
 
     /// The configuration in force; from here on there is a log.
-    Config load() const;
+    Config load() const { return load_with_origins().config; }
+    /// The same with who set what.
+    LoadedConfig load_with_origins() const;
     static bool in_is_terminal();
     static bool out_is_terminal();
     static bool errors_are_terminal();

@@ -76,6 +76,7 @@ ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
     declare_runs(commands, program);
     declare_findings(commands, program);
     declare_explain(commands, program);
+    declare_policy(commands, program);
     declare_database(commands, program);
     declare_config(commands, program);
     declare_audit(commands, program);

@@ -12,6 +12,7 @@ void declare_runs(Command& app, Program& program);
 void declare_findings(Command& app, Program& program);
 void declare_explain(Command& app, Program& program);
 void declare_database(Command& app, Program& program);
+void declare_policy(Command& app, Program& program);
 void declare_config(Command& app, Program& program);
 void declare_audit(Command& app, Program& program);
 void declare_sample(Command& app, Program& program);

@@ -1,10 +1,11 @@
 #include "command_line/commands.h"
 #include "commands/config.h"
+#include "config/schema.h"
 
 namespace keyrota {
 
 void declare_config(Command& app, Program& program) {
-    Command config = app.add_group("config", "Check and show the configuration");
+    Command config = app.add_group("config", "Check, show and describe the configuration");
     config
         .add("check", "Say whether the configuration is valid, with all that is wrong at once",
              {{"keyrota config check", "keyrota config check --config ./keyrota.yaml"},
@@ -17,6 +18,13 @@ void declare_config(Command& app, Program& program) {
     show.flag("--json", *json, "print as JSON");
     show.runs(program,
               [json, &program] { return config_show(program.sources, *json, program.out); });
+    config
+        .add("schema", "Print the JSON Schema of the configuration, for editors and other programs",
+             {{"keyrota config schema > keyrota.schema.json"}, {}})
+        .runs(program, [&program] {
+            program.out << config_schema() << "\n";
+            return ExitCode::done;
+        });
 }
 
 }  // namespace keyrota

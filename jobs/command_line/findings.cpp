@@ -121,7 +121,7 @@ void declare_explain(Command& app, Program& program) {
     command.option("KEY", given->key, "a key_id, source:external_id, or prefix...hint").required();
     given->add_json_to(command);
     command.runs(program, [given, &program] {
-        return explain(program.load(), given->key, given->format(), program.out);
+        return explain(program.load_with_origins(), given->key, given->format(), program.out);
     });
 }
 

@@ -2,14 +2,14 @@
 
 #include <fmt/format.h>
 #include <fmt/ostream.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <sstream>
 
 #include "commands/audit.h"
 #include "commands/find_key.h"
-#include "config/options.h"
-#include "error/error.h"
+#include "commands/policy.h"
 #include "finding/severity.h"
 #include "jobs_sql.h"
 #include "postgres/database.h"
@@ -43,45 +43,23 @@ Facts key_facts(const Row& key) {
     return facts;
 }
 
-// Options of a rule by name, as the configuration spells them, and their values.
-using Settings = std::vector<std::pair<std::string, std::string>>;
-
-void print(const Settings& settings, std::ostream& out) {
-    for (const auto& [name, value] : settings)
-        fmt::print(out, "  {}: {}\n", name, for_terminal(value));
+void print_policy(const KeyPolicy& policy, std::ostream& out) {
+    if (policy.is_default)
+        out << "\nThe policy's defaults hold, since no rule matches it:\n";
+    else
+        fmt::print(out, "\nThe policy rule {} holds, the first that matches it ({}):\n",
+                   policy.rule, for_terminal(fmt::format("{}", fmt::join(policy.match, ", "))));
+    for (const Threshold& threshold : policy.thresholds)
+        fmt::print(out, "  {}: {}\n", threshold.option, for_terminal(threshold.value));
+    if (!policy.pending.empty())
+        fmt::print(out, "Not in force yet: {}.\n", for_terminal(policy.pending));
 }
 
-Json settings_json(const Settings& settings) {
+Json thresholds_json(const KeyPolicy& policy) {
     Facts facts;
-    for (const auto& [name, value] : settings) facts.add(name, value);
+    for (const Threshold& threshold : policy.thresholds)
+        facts.add(threshold.option, threshold.value);
     return Json{facts.json()};
-}
-
-// The rule that holds: what it asks of a key (why it applies), and the thresholds it sets.
-struct AppliedRule {
-    Settings match;
-    Settings thresholds;
-    bool is_default = false;
-};
-std::optional<AppliedRule> applied_rule(const Config& config, const std::string& name) {
-    constexpr std::string_view kMatch = "match.";
-    const auto found = std::find_if(config.policy.begin(), config.policy.end(),
-                                    [&](const PolicyRule& rule) { return rule.name == name; });
-    if (found == config.policy.end()) return std::nullopt;
-    PolicyRule rule = *found;
-    Config unused;
-    AppliedRule applied{{}, {}, found + 1 == config.policy.end()};
-    for (const Option& option : options()) {
-        if (option.path.compare(0, kPolicyRules.size(), kPolicyRules) != 0) continue;
-        const std::string path = option.path.substr(kPolicyRules.size());
-        const std::string value = shown(option, option.member(unused, rule));
-        if (path == "name") continue;
-        if (path.compare(0, kMatch.size(), kMatch) != 0)
-            applied.thresholds.emplace_back(path, value);
-        else if (!std::get<std::string*>(option.member(unused, rule))->empty())
-            applied.match.emplace_back(path.substr(kMatch.size()), value);
-    }
-    return applied;
 }
 
 void list_findings(Session& session, std::int64_t key_id, Format format, std::ostream& out) {
@@ -116,23 +94,21 @@ Json listed(const List& list) {
 
 }  // namespace
 
-ExitCode explain(const Config& config, const std::string& key, Format format, std::ostream& out) {
-    Session session = open_session(config, Access::runner);
+ExitCode explain(const LoadedConfig& loaded, const std::string& key, Format format,
+                 std::ostream& out) {
+    Session session = open_session(loaded.config, Access::runner);
     const Transaction reading(session);
     const std::int64_t key_id = find_key(session, key);
     const Row row = session.one(sql::explain_key, {{"key_id", key_id}});
-    const std::string rule_name = row.text_or("policy_rule", "");
-    const auto rule = applied_rule(config, rule_name);
+    const KeyPolicy policy = policy_of_key(session, loaded, key_id, row.text_or("policy_rule", ""));
     const Cell refused = text_cell(row, "refused_because");
 
     if (format == Format::json) {
         Facts facts = key_facts(row);
         facts.add("refused_because", refused);
-        facts.add("policy_rule", rule_name.empty() ? Cell{} : Cell(rule_name));
-        if (rule) {
-            facts.add("policy_match", settings_json(rule->match));
-            facts.add("policy_thresholds", settings_json(rule->thresholds));
-        }
+        facts.add("policy_rule", policy.rule);
+        facts.add("policy_thresholds", thresholds_json(policy));
+        facts.add("policy_pending", policy.pending.empty() ? Cell{} : Cell(policy.pending));
         facts.add("findings", listed([&](std::ostream& json) {
                       list_findings(session, key_id, format, json);
                   }));
@@ -149,22 +125,7 @@ ExitCode explain(const Config& config, const std::string& key, Format format, st
     else
         fmt::print(out, "\nA call with it would be accepted now.\n");
 
-    if (rule_name.empty()) {
-        out << "\nNo policy rule is assigned yet: the next run does it.\n";
-    } else if (!rule) {
-        fmt::print(out,
-                   "\nThe policy rule {} held at the last run; the configuration no longer has it, "
-                   "and the next run assigns another.\n",
-                   rule_name);
-    } else if (rule->is_default) {
-        fmt::print(out, "\nThe policy's defaults hold, since no rule matches it:\n");
-        print(rule->thresholds, out);
-    } else {
-        fmt::print(out, "\nThe policy rule {} holds, the first that matches it, by\n", rule_name);
-        print(rule->match, out);
-        out << "and sets\n";
-        print(rule->thresholds, out);
-    }
+    print_policy(policy, out);
     out << "\nFINDINGS\n";
     list_findings(session, key_id, format, out);
     fmt::print(out, "\nAUDIT TRAIL (newest first, {} at most)\n", kAuditEntries);

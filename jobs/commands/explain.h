@@ -3,7 +3,7 @@
 #include <ostream>
 #include <string>
 
-#include "config/config.h"
+#include "config/load.h"
 #include "error/exit_code.h"
 #include "report/listing.h"
 
@@ -11,6 +11,7 @@ namespace keyrota {
 
 /// `keyrota explain KEY`: one page on one key: what it is, whether a call with it would be accepted
 /// now, which policy rule holds and why, its findings, its audit entries.
-ExitCode explain(const Config& config, const std::string& key, Format format, std::ostream& out);
+ExitCode explain(const LoadedConfig& loaded, const std::string& key, Format format,
+                 std::ostream& out);
 
 }  // namespace keyrota

@@ -276,9 +276,13 @@ TEST_F(Findings, ExplainTellsWhichPolicyRuleHoldsAndByWhat) {
     keyrota({"run", "expire-keys", "--config", file});
     const std::string page = keyrota({"explain", "1", "--config", file}).out;
     EXPECT_THAT(page,
-                HasSubstr("The policy rule tests holds, the first that matches it, by\n  type: "
-                          "test\nand sets\n  expiry.notice_before: [5d]"));
-    EXPECT_THAT(keyrota({"explain", "1"}).out, HasSubstr("the configuration no longer has it"));
+                HasSubstr("The policy rule tests holds, the first that matches it (type is test):\n"
+                          "  expiry.notice_before: [5d]\n"));
+    EXPECT_THAT(keyrota({"explain", "1"}).out,
+                AllOf(HasSubstr("The policy's defaults hold, since no rule matches it:\n"
+                                "  expiry.notice_before: [30d, 14d, 7d, 3d, 1d]\n"),
+                      HasSubstr("\nNot in force yet: the database still goes by another policy, in "
+                                "which tests holds; the next run brings it in line.\n")));
 }
 
 TEST_F(Findings, AKeyIsNamedByIdByItsSourceOrByPrefixAndHint) {

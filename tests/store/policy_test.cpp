@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <future>
+#include <random>
+#include <set>
 
 #include "postgres/database.h"
 #include "support/database.h"
@@ -320,6 +323,116 @@ TEST_F(PolicyTest, AnInterruptedChangeThatIsTakenBackIsUndone) {
     EXPECT_EQ(refresh(old_policy), 10'000);
     EXPECT_THAT(assignment(), ElementsAre("old 11000"));
     EXPECT_THAT(rules(), ElementsAre("old", "default"));
+}
+
+// ---- what people are told
+
+TEST_F(PolicyTest, TheVerdictsSayTheFirstReasonWhyARuleDoesNotMatch) {
+    const std::int64_t key_id = given_key({.name = "key"});
+    const std::int64_t bare = given_key({.name = "bare"});
+    execute(fmt::format(
+        "update keyrota.api_key set owner_id = 1, scopes = '{{read:orders}}', service_plan_id ="
+        " (select service_plan_id from keyrota.service_plan where name = 'Pro') where key_id = {}",
+        key_id));
+    const std::vector<PolicyRule> rules{
+        rule("type", {{&PolicyRule::type, "public"}, {&PolicyRule::environment, "test"}}),
+        rule("environment", {{&PolicyRule::environment, "test"}, {&PolicyRule::team, "Search"}}),
+        rule("plan", {{&PolicyRule::service_plan, "Free"}}),
+        rule("team", {{&PolicyRule::team, "Search"}}),
+        rule("owner", {{&PolicyRule::owner, "bob@example.com"}}),
+        rule("scope", {{&PolicyRule::scope, "admin"}}),
+        rule("matching", {{&PolicyRule::owner, "ann@example.com"}}),
+        rule("default")};
+    const auto reasons = [&](std::int64_t key) {
+        std::vector<std::string> found;
+        for (const RuleVerdict& verdict : judge_rules(runner(), rules, key))
+            found.push_back(verdict.rule + ": " + verdict.differs);
+        return found;
+    };
+    EXPECT_THAT(
+        reasons(key_id),
+        ElementsAre("type: type is secret, not public",
+                    "environment: environment is production, not test",
+                    "plan: service plan is Pro, not Free", "team: team is Payments, not Search",
+                    "owner: owner is Ann@Example.com, not bob@example.com",
+                    "scope: it does not have the scope admin", "matching: ", "default: "));
+    EXPECT_THAT(
+        reasons(bare),
+        ElementsAre("type: type is secret, not public",
+                    "environment: environment is production, not test",
+                    "plan: it has no service plan, Free is asked for",
+                    "team: it has no team, Search is asked for",
+                    "owner: it has no owner, bob@example.com is asked for",
+                    "scope: it does not have the scope admin",
+                    "matching: it has no owner, ann@example.com is asked for", "default: "));
+}
+
+TEST_F(PolicyTest, TheFirstRuleWithoutAReasonIsTheOneThatIsAssigned) {
+    std::mt19937 random(7);
+    const auto one_of = [&](const std::vector<std::string>& texts) {
+        return texts[random() % texts.size()];
+    };
+    for (int i = 0; i < 60; ++i)
+        execute(fmt::format(
+            "with made as (insert into keyrota.api_key (lineage_id, name, type, environment, "
+            "prefix, hint, owner_id, service_plan_id, scopes) select 1, 'k{}', t, case t when "
+            "'test' then 'test' else 'production' end, 'p', 'h', {}, {}, '{}' from (select '{}') x "
+            "(t) returning key_id)"
+            " insert into keyrota.api_key_state (key_id) select key_id from made",
+            i, one_of({"null", "1", "2", "3"}), one_of({"null", "1", "2"}),
+            one_of({"{}", "{admin}", "{read:x,admin}", "{read:x}"}),
+            one_of({"public", "secret", "test"})));
+    std::vector<PolicyRule> rules;
+    for (int i = 0; i < 12; ++i) {
+        PolicyRule made = rule(fmt::format("rule-{}", i));
+        if (random() % 3 == 0) made.type = one_of({"public", "secret", "test"});
+        if (random() % 3 == 0) made.environment = one_of({"production", "test"});
+        if (random() % 3 == 0) made.service_plan = one_of({"Free", "Basic"});
+        if (random() % 3 == 0) made.team = one_of({"Payments", "Search"});
+        if (random() % 3 == 0) made.owner = one_of({"ann@example.com", "BOB@example.com"});
+        if (random() % 3 == 0 || i == 0) made.scope = one_of({"admin", "read:x"});
+        rules.push_back(made);
+    }
+    rules.push_back(rule("default"));
+    refresh(rules);
+    std::set<std::string> seen;
+    for (int i = 0; i < 60; ++i) {
+        const std::string key = fmt::format("k{}", i);
+        const auto verdicts =
+            judge_rules(runner(), rules,
+                        number("select key_id from keyrota.api_key where name = '" + key + "'"));
+        const auto first =
+            std::find_if(verdicts.begin(), verdicts.end(),
+                         [](const RuleVerdict& verdict) { return verdict.differs.empty(); });
+        ASSERT_NE(first, verdicts.end());
+        EXPECT_EQ(first->rule, rule_of(key)) << key;
+        seen.insert(first->rule);
+    }
+    EXPECT_GT(seen.size(), 3U);
+}
+
+TEST_F(PolicyTest, AfterATeamOrAPlanIsRenamedEveryKeyIsJudgedAgain) {
+    given_key({.name = "key"});
+    execute(
+        "update keyrota.api_key set owner_id = 2, service_plan_id = (select service_plan_id from "
+        "keyrota.service_plan where name = 'Pro')");
+    const std::vector<PolicyRule> rules{rule("found", {{&PolicyRule::team, "Discovery"}}),
+                                        rule("large", {{&PolicyRule::service_plan, "Large"}}),
+                                        rule("default")};
+    refresh(rules);
+    EXPECT_EQ(rule_of("key"), "default");
+    EXPECT_TRUE(policy_is_current(runner(), rules));
+    execute("update keyrota.service_plan set name = 'Large' where name = 'Pro'");
+    EXPECT_FALSE(policy_is_current(runner(), rules));
+    refresh(rules);
+    EXPECT_EQ(rule_of("key"), "large");
+    runner().execute(
+        {"rename", "update keyrota.team set name = 'Discovery' where name = 'Search'"});
+    refresh(rules);
+    EXPECT_EQ(rule_of("key"), "found");
+    EXPECT_TRUE(policy_is_current(runner(), rules));
+    execute("update keyrota.team set email = 'x@example.com'");
+    EXPECT_TRUE(policy_is_current(runner(), rules));
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "commands/config.h"
 #include "config/load.h"
 #include "config/options.h"
+#include "config/references.h"
 #include "error/error.h"
 
 namespace keyrota {
@@ -31,8 +32,7 @@ using testing::Not;
 using testing::SizeIs;
 using testing::StartsWith;
 
-const std::filesystem::path kExample =
-    std::filesystem::path(__FILE__).parent_path() / "../../config/keyrota.yaml";
+const std::filesystem::path kExample = KEYROTA_SOURCE_DIR "/config/keyrota.yaml";
 
 std::string text_of(const std::filesystem::path& path) {
     std::ifstream in(path);
@@ -641,6 +641,234 @@ TEST_F(ConfigTest, AFileOfSomebodyElseIsRefusedAndOneOfRootIsNot) {
         errors(),
         "keyrota.yaml: the configuration belongs to neither root nor the user who runs keyrota\n"
         "  HINT: Check what is in it, then `chown 0 keyrota.yaml`.");
+}
+
+TEST_F(ConfigTest, AFileBelowAFolderThatOthersMayChangeIsRefused) {
+    std::filesystem::create_directories(directory_ / "a/b");
+    sources_.file = write("{}", 0644, "a/b/keyrota.yaml");
+    const std::filesystem::path a = directory_ / "a";
+    EXPECT_EQ(errors(), "");
+    for (const mode_t mode : {0775, 0757, 0777}) {
+        ASSERT_EQ(::chmod(a.c_str(), mode), 0);
+        EXPECT_EQ(errors(),
+                  "a/b/keyrota.yaml: the folder a of the configuration can be written by others "
+                  "than its owner\n"
+                  "  HINT: Check what is in it, then `chmod go-w a`.");
+    }
+    // Nobody can rename what others have in it.
+    ASSERT_EQ(::chmod(a.c_str(), 01777), 0);
+    EXPECT_EQ(errors(), "");
+}
+
+TEST_F(ConfigTest, AFolderOfSomebodyElseIsRefusedEvenIfItIsSticky) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can give a folder away";
+    std::filesystem::create_directory(directory_ / "a");
+    sources_.file = write("{}", 0644, "a/keyrota.yaml");
+    for (const mode_t mode : {0755, 01777}) {
+        ASSERT_EQ(::chmod((directory_ / "a").c_str(), mode), 0);
+        ASSERT_EQ(::chown((directory_ / "a").c_str(), 12345, 0), 0);
+        EXPECT_EQ(errors(),
+                  "a/keyrota.yaml: the folder a of the configuration belongs to neither root nor "
+                  "the user who runs keyrota\n  HINT: Check what is in it, then `chown 0 a`.");
+    }
+    ASSERT_EQ(::chown((directory_ / "a").c_str(), 0, 0), 0);
+    EXPECT_EQ(errors(), "");
+}
+
+TEST_F(ConfigTest, ALinkIsTrustedIfBothItsFolderAndWhatItLeadsToAre) {
+    for (const char* folder : {"links", "files"})
+        std::filesystem::create_directory(directory_ / folder);
+    write("{}", 0644, "files/keyrota.yaml");
+    std::filesystem::create_symlink("../files/keyrota.yaml", directory_ / "links/keyrota.yaml");
+    sources_.file = directory_ / "links/keyrota.yaml";
+    EXPECT_EQ(errors(), "");
+    for (const char* folder : {"links", "files"}) {
+        ASSERT_EQ(::chmod((directory_ / folder).c_str(), 0777), 0);
+        EXPECT_THAT(errors(), HasSubstr("the folder " + std::string(folder) +
+                                        " of the configuration can be written by others"));
+        ASSERT_EQ(::chmod((directory_ / folder).c_str(), 0755), 0);
+    }
+}
+
+// -------------------------------------------------------------------------------------------------
+// References
+
+TEST_F(ConfigTest, AVariableStandsForItsValueInAnyTextWhoeverSaysIt) {
+    sources_.environment["WHERE"] = "/var/log";
+    sources_.environment["LEVEL"] = "warn";
+    sources_.environment["TEAM"] = "Payments";
+    given_file(
+        "log: {file: \"${WHERE}/keyrota-${TEAM}.log\", level: '${LEVEL}'}\n"
+        "data_dir: ${WHERE}/data\n"
+        "policy: {rules: [{name: a, match: {team: '${TEAM}'}}]}\n");
+    EXPECT_EQ(config().log.file, "/var/log/keyrota-Payments.log");
+    EXPECT_EQ(config().log.level, "warn");
+    EXPECT_EQ(config().data_dir, "/var/log/data");
+    EXPECT_EQ(config().policy[0].team, "Payments");
+    sources_.environment["KEYROTA_LOG_FILE"] = "${WHERE}/environment.log";
+    EXPECT_EQ(config().log.file, "/var/log/environment.log");
+    sources_.flags["log.file"] = "${WHERE}/flag.log";
+    EXPECT_EQ(config().log.file, "/var/log/flag.log");
+}
+
+TEST_F(ConfigTest, TwoDollarsBeforeABraceAreOneAndOtherDollarsAreText) {
+    sources_.environment["A"] = "${B}";  // what was put in is not looked at again
+    for (const auto& [written, read] :
+         std::vector<std::pair<std::string, std::string>>{{"$${A}", "${A}"},
+                                                          {"x$${A}y$${", "x${A}y${"},
+                                                          {"$A $ $$ {A} }", "$A $ $$ {A} }"},
+                                                          {"${A}", "${B}"},
+                                                          {"${A}${A}", "${B}${B}"},
+                                                          {"<${A}>", "<${B}>"}}) {
+        given_file("log: {file: '" + written + "'}");
+        EXPECT_EQ(config().log.file, read);
+    }
+}
+
+TEST_F(ConfigTest, WhatATextRefersToMustBeThereAndAllThatIsMissingIsSaidAtOnce) {
+    sources_.environment["LOG_FOLDER"] = "/var/log";
+    sources_.environment["EMPTY"] = "";
+    given_file(
+        "log:\n  file: ${LOG_FLODER}/${NAME}\ndata_dir: ${EMPTY}\n"
+        "database:\n  url: postgresql://${USR}@db\n  admin_url: \"${}\"\n");
+    EXPECT_EQ(errors(),
+              "keyrota.yaml:2:9: log.file refers to ${LOG_FLODER}, which is not set\n"
+              "  HINT: Did you mean \"LOG_FOLDER\"?\n"
+              "keyrota.yaml:2:9: log.file refers to ${NAME}, which is not set\n"
+              "keyrota.yaml:3:11: data_dir must not be empty (from ${EMPTY})\n"
+              "keyrota.yaml:5:8: database.url refers to ${USR}, which is not set\n"
+              "keyrota.yaml:6:14: database.admin_url has a ${ that does not begin a reference\n"
+              "  HINT: A reference is ${NAME}; write $${ for a ${ that is a part of the text.");
+    for (const char* wrong : {"${", "${A", "${1A}", "${A-B}", "${A:-x}", "x${ A}"}) {
+        given_file("log: {file: \"" + std::string(wrong) + "\"}");
+        EXPECT_THAT(errors(), HasSubstr("has a ${ that does not begin a reference")) << wrong;
+    }
+}
+
+TEST_F(ConfigTest, AVariableThatIsReferredToMayBeginLikeOnesOfKeyrota) {
+    sources_.environment["KEYROTA_PASSWORD"] = "x";
+    EXPECT_THAT(errors(), HasSubstr("environment KEYROTA_PASSWORD: no option has this variable"));
+    given_file("database: {url: 'postgresql://runner:${KEYROTA_PASSWORD}@db/keys'}");
+    EXPECT_EQ(errors(), "");
+    EXPECT_EQ(config().database.url, "postgresql://runner:x@db/keys");
+}
+
+TEST_F(ConfigTest, AFileStandsForItsContentWithoutTheLastLineBreakInSecretsOnly) {
+    const std::filesystem::path secret = write("postgresql://db/keys\n", 0600, "secret");
+    sources_.environment["HERE"] = directory_;
+    given_file("database: {url: 'file:${HERE}/secret'}\nlog: {file: 'file:/x'}");
+    EXPECT_EQ(config().database.url, "postgresql://db/keys");
+    EXPECT_EQ(config().log.file, "file:/x");
+    write("service=${HERE}", 0600, "secret");  // is not looked at again
+    EXPECT_EQ(config().database.url, "service=${HERE}");
+    sources_.environment["KEYROTA_DATABASE_ADMIN_URL"] = "file:" + secret.string();
+    EXPECT_EQ(config().database.admin_url, "service=${HERE}");
+    write("two\n\n", 0600, "secret");
+    EXPECT_THAT(
+        errors(),
+        StartsWith("keyrota.yaml:1:17: database.url must not contain line breaks or control "
+                   "characters (from file:${HERE}/secret)\n"));
+}
+
+TEST_F(ConfigTest, AFileWithASecretIsRefusedIfOthersMayReadOrWriteIt) {
+    sources_.file = write("database:\n  url: file:" + (directory_ / "secret").string() + "\n");
+    EXPECT_EQ(errors(),
+              "keyrota.yaml:2:8: database.url: secret cannot be read: No such file or directory");
+    for (const mode_t mode : {0604, 0644, 0601 | 0004}) {
+        write("x", mode, "secret");
+        EXPECT_THAT(errors(), StartsWith("keyrota.yaml:2:8: database.url: secret can be read by "
+                                         "others than its owner\n  HINT: `chmod "));
+    }
+    for (const mode_t mode : {0602, 0620}) {
+        write("x", mode, "secret");
+        EXPECT_THAT(errors(), HasSubstr("secret can be written by others than its owner"));
+    }
+    for (const mode_t mode : {0600, 0400}) {
+        write("x", mode, "secret");
+        EXPECT_EQ(errors(), "");
+        std::filesystem::remove(directory_ / "secret");
+    }
+    write("x", 0600, "secret");
+    ASSERT_EQ(::chmod(directory_.c_str(), 0777), 0);
+    EXPECT_THAT(errors(), HasSubstr("can be written by others than its owner"));
+}
+
+TEST_F(ConfigTest, OnlyRootMayShareASecretWithAGroup) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+    sources_.file = write("database: {url: 'file:" + (directory_ / "secret").string() + "'}");
+    write("x", 0640, "secret");
+    EXPECT_EQ(errors(), "");
+    ASSERT_EQ(::chown((directory_ / "secret").c_str(), 65534, 0), 0);
+    {
+        const AsNobody nobody;
+        EXPECT_THAT(errors(), HasSubstr("secret can be read by others than its owner\n"
+                                        "  HINT: `chmod go= secret`"));
+        ASSERT_EQ(::chmod((directory_ / "secret").c_str(), 0600), 0);
+        EXPECT_EQ(errors(), "");
+    }
+    EXPECT_THAT(errors(), HasSubstr("secret belongs to neither root nor the user"));
+}
+
+TEST_F(ConfigTest, AFileWithASecretIsNeverLookedForInTheWorkingDirectory) {
+    given_file("database: {url: file:secret}");
+    EXPECT_EQ(errors(),
+              "keyrota.yaml:1:17: database.url must name its file by an absolute path\n"
+              "  HINT: For example file:/etc/keyrota/database-url.");
+}
+
+TEST_F(ConfigTest, AVariableCannotEndItsPartOfAConnection) {
+    std::string& password = sources_.environment["PASS"];
+    given_file("database: {url: 'postgresql://runner:${PASS}@db/keys'}");
+    for (const char* harmless : {"hunter2", "a%40b", "a:b", ""}) {
+        password = harmless;
+        EXPECT_EQ(errors(), "") << harmless;
+    }
+    for (const char* harmful : {"hunter2@x", "hunter2/", "hunter2?sslmode=disable"}) {
+        password = harmful;
+        EXPECT_EQ(
+            errors(),
+            "keyrota.yaml:1:17: database.url: the value of ${PASS} has a character that would "
+            "end its part of the URL\n"
+            "  HINT: Write it percent-encoded there: %40 for @, %2F for /, %3F for ?.");
+    }
+    password = "hunter2 host=elsewhere";
+    given_file("database: {url: 'host=db password=${PASS}'}");
+    EXPECT_THAT(errors(), HasSubstr("would end its part of the connection's keywords"));
+    password = "postgresql://runner:hunter2@db/keys?sslmode=disable";
+    given_file("database: {url: '${PASS}'}");
+    EXPECT_EQ(config().database.url, password);
+}
+
+TEST_F(ConfigTest, ReferencesAreShownAsTheyWereWritten) {
+    sources_.environment["PASS"] = "hunter2";
+    sources_.environment["LEVEL"] = "hunter3";
+    const auto shown_url = [&](const std::string& url) {
+        given_file("database: {url: \"" + url + "\"}");
+        const std::string line = setting("database.url");
+        return line.substr(0, line.find(" from "));
+    };
+    EXPECT_EQ(shown_url("${PASS}"), "${PASS}");
+    EXPECT_EQ(shown_url("postgresql://u:${PASS}@db/x"), "postgresql://u:${PASS}@db/x");
+    EXPECT_EQ(shown_url("postgresql://u@db/x?password=${PASS}&sslmode=disable"),
+              "postgresql://u@db/x?password=${PASS}&sslmode=disable");
+    // What stands beside a reference may be secret.
+    EXPECT_EQ(shown_url("postgresql://u:hunter2${PASS}@db/x"), "postgresql://u:<redacted>@db/x");
+    EXPECT_EQ(shown_url("postgresql://u:hunter2@${PASS}/x"), "postgresql://u:<redacted>@${PASS}/x");
+    EXPECT_THAT(shown_url("host=db password=hunter2 user=${PASS}"), Not(HasSubstr("hunter2")));
+    given_file("log: {file: \"/x/${PASS}\"}");
+    EXPECT_EQ(setting("log.file"), "/x/${PASS} from keyrota.yaml:1");
+    given_file("log: {level: \"${LEVEL}\"}");
+    EXPECT_EQ(errors(),
+              "keyrota.yaml:1:14: log.level must be one of debug, info, warn, error (from "
+              "${LEVEL})");
+}
+
+TEST(References, AWholeSecretIsShownWhereItIsNothingButAReference) {
+    const Option option{.path = "x", .help = "x", .secrecy = Secrecy::whole};
+    EXPECT_EQ(shown_as_written(option, "${A}"), "${A}");
+    EXPECT_EQ(shown_as_written(option, "${A}${B}"), "${A}${B}");
+    EXPECT_EQ(shown_as_written(option, "file:/run/x"), "file:/run/x");
+    EXPECT_EQ(shown_as_written(option, "hunter2${A}"), "<redacted>");
 }
 
 // -------------------------------------------------------------------------------------------------
