@@ -123,7 +123,7 @@ Command Command::add_group(const char* name, const char* sentence) {
     group.require_subcommand(1);
     std::string path = name;
     for (const CLI::App* above = app_; above->get_parent() != nullptr; above = above->get_parent())
-        path = above->get_name() + " " + path;
+        path.insert(0, above->get_name() + " ");
     group.footer(fmt::format("\n`keyrota {} COMMAND --help` shows examples and exit codes.", path));
     return Command(group);
 }

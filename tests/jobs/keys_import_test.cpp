@@ -10,7 +10,6 @@
 #include <sstream>
 #include <thread>
 
-#include "audit/verify.h"
 #include "commands/import/owners_import.h"
 #include "policy/policy.h"
 #include "secret/key_format.h"
@@ -99,7 +98,7 @@ class KeysImport : public DatabaseTest {
             "select action from keyrota.audit_entry where action <> 'policy.update' order by "
             "entry_id");
     }
-    void expect_trail_intact() { EXPECT_EQ(verify_audit(owner()).broken, ""); }
+    void expect_trail_intact() { EXPECT_EQ(audit_fault(), ""); }
 
     const Scratch& scratch() const { return scratch_; }
 

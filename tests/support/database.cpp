@@ -5,6 +5,7 @@
 #include <chrono>
 #include <thread>
 
+#include "audit/verify.h"
 #include "catalog.h"
 #include "postgres/database.h"
 
@@ -150,6 +151,11 @@ std::vector<std::string> DatabaseTest::texts(const std::string& sql) {
 
 void DatabaseTest::execute(const std::string& sql) {
     owner().execute_verbatim("test", sql);
+}
+
+std::string DatabaseTest::audit_fault() {
+    Session second = open_session(config_, Access::runner);
+    return verify_audit(runner(), second).broken;
 }
 
 std::vector<std::string> DatabaseTest::fingerprint() {

@@ -65,6 +65,8 @@ class DatabaseTest : public ::testing::Test {
     std::string text(const std::string& sql);
     std::vector<std::string> texts(const std::string& sql);
     void execute(const std::string& sql);
+    /// What is wrong with the audit trail; empty: nothing.
+    std::string audit_fault();
     /// Every row of every table of the schema as one hash a table: equal before and after means
     /// nothing changed.
     std::vector<std::string> fingerprint();
