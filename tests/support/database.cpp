@@ -155,7 +155,7 @@ void DatabaseTest::execute(const std::string& sql) {
 
 std::string DatabaseTest::audit_fault() {
     Session second = open_session(config_, Access::runner);
-    return verify_audit(runner(), second).broken;
+    return verify_audit(runner(), second).broken();
 }
 
 std::vector<std::string> DatabaseTest::fingerprint() {
