@@ -223,6 +223,7 @@ std::string cron_field(const std::bitset<size>& set, int min) {
     return list_of(values, "-", [](int value) { return std::to_string(value); });
 }
 
+// With an end: of `00/7` systemd 252 forgets the 00 after a wait over the end of the hour.
 template <std::size_t size>
 std::string calendar_field(const std::bitset<size>& set, int min) {
     const std::vector<int> values = members(set);
@@ -230,7 +231,7 @@ std::string calendar_field(const std::bitset<size>& set, int min) {
     if (static_cast<int>(values.size()) == max - min + 1) return "*";
     if (min == 0)
         if (const auto steps = steps_of(values, max))
-            return fmt::format("{:02}/{}", steps->first, steps->step);
+            return fmt::format("{:02}..{}/{}", steps->first, max, steps->step);
     return list_of(values, "..", [](int value) { return fmt::format("{:02}", value); });
 }
 

@@ -25,7 +25,7 @@ struct Schedule {
 /// Reads `*`, numbers, names (`mon`, `jan`), ranges, lists and steps; a weekday may be 7. What
 /// crons read differently is refused: a step without a range (`5/15`), `*/2` for days beside a
 /// weekday.
-/// @param problem why it was refused: ends a sentence that begins with what was read.
+/// @param problem why it was refused, to stand after a colon.
 /// @returns nothing for what is no schedule, or never comes (30 February).
 std::optional<Schedule> parse_schedule(std::string_view text, std::string& problem);
 
