@@ -82,6 +82,7 @@ ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
     declare_database(commands, program);
     declare_config(commands, program);
     declare_audit(commands, program);
+    declare_cron(commands, program);
     declare_sample(commands, program);
     Command keys = commands.add_group("keys", "Bring keys of other systems in");
     declare_keys_import(keys, program);
