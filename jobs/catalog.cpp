@@ -26,12 +26,9 @@ constexpr Job kJobs[] = {
 }  // namespace
 
 const Job& find_job(std::string_view name) {
-    std::vector<std::string> names;
-    for (const Job& job : kJobs) {
+    for (const Job& job : kJobs)
         if (name == job.name) return job;
-        names.emplace_back(job.name);
-    }
-    std::string hint = did_you_mean(name, names);
+    std::string hint = did_you_mean(name, job_names());
     if (hint.empty()) hint = "The jobs are listed by `keyrota run --help`.";
     throw Error(ExitCode::usage, fmt::format("no job is called \"{}\"", name), hint);
 }
@@ -40,6 +37,12 @@ std::vector<const Job*> all_jobs() {
     std::vector<const Job*> jobs;
     for (const Job& job : kJobs) jobs.push_back(&job);
     return jobs;
+}
+
+std::vector<std::string> job_names() {
+    std::vector<std::string> names;
+    for (const Job& job : kJobs) names.emplace_back(job.name);
+    return names;
 }
 
 }  // namespace keyrota

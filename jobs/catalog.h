@@ -13,4 +13,6 @@ const Job& find_job(std::string_view name);
 
 std::vector<const Job*> all_jobs();
 
+std::vector<std::string> job_names();
+
 }  // namespace keyrota

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -47,7 +48,16 @@ struct Config {
         std::string format = "text";
         std::string file;  // empty: standard error
     } log;
+    struct Ping {
+        std::string url;  // of a health check, `{job}` in it is the job's name; empty: none
+        std::chrono::microseconds timeout = std::chrono::seconds(10);
+    } ping;
+    struct Metrics {
+        std::filesystem::path textfile_dir;  // of Prometheus' node_exporter; empty: none
+    } metrics;
     std::filesystem::path data_dir;
+    /// Job -> when it starts instead of its usual time, or `off` (runner/job.h: schedule_of).
+    std::map<std::string, std::string> schedules;
     std::vector<PolicyRule> policy;  // never empty: ends with `default`
 };
 

@@ -49,6 +49,7 @@ struct Loading {
     const std::map<std::string, std::string>& environment;
     std::filesystem::path file{};
     std::string text{};  // of the file
+    std::vector<std::string> jobs{};
     Config config{};
     Draft defaults{};
     std::vector<Draft> rules{};
@@ -108,11 +109,16 @@ void set_text(Loading& loading, const Option& option, Draft& draft, const Text& 
         loading.problems.push_back({text.place, std::move(complaint)});
 }
 
+bool is_schedules(const Member& member) {
+    return std::holds_alternative<Schedules*>(member);
+}
+
 void set_value(Loading& loading, const Option& option, Draft& draft,
                const std::vector<Text>& texts) {
     const Member member = option.member(loading.config, draft.rule);
     if (is_text(member)) return set_text(loading, option, draft, texts.front());
     if (is_list(member)) std::get<Durations*>(member)->clear();
+    if (is_schedules(member)) std::get<Schedules*>(member)->clear();
     for (const Text& text : texts)
         if (auto complaint = read_value(option, member, text.text))
             loading.problems.push_back({text.place, *std::move(complaint)});
@@ -211,13 +217,46 @@ bool is_usable(Loading& loading, const std::string& path, const YAML::Node& node
     return false;
 }
 
+// `JOB: SCHEDULE` for each entry that names a job.
+std::vector<Text> read_schedules(Loading& loading, const Option& option, const YAML::Node& key,
+                                 const YAML::Node& node) {
+    std::vector<Text> texts;
+    if (node.IsNull()) return texts;  // all of them are commented out
+    if (!node.IsMap()) {
+        complain(loading, place_of(loading, node, key),
+                 fmt::format("{} must be a mapping, not {}", option.path, kind_of(node)),
+                 "For example {check-runs: off}.");
+        return texts;
+    }
+    std::set<std::string> seen;
+    for (const auto& entry : node) {
+        const Place place = place_at(loading, entry.first.Mark());
+        const std::string job = entry.first.IsScalar() ? entry.first.Scalar() : "";
+        const Place at_schedule = place_of(loading, entry.second, entry.first);
+        if (std::find(loading.jobs.begin(), loading.jobs.end(), job) == loading.jobs.end()) {
+            std::string hint = did_you_mean(job, loading.jobs);
+            if (hint.empty()) hint = fmt::format("The jobs are {}.", fmt::join(loading.jobs, ", "));
+            complain(loading, place, fmt::format("no job is called {}", in_quotes(job)),
+                     std::move(hint));
+        } else if (!seen.insert(job).second) {
+            complain(loading, place, fmt::format("{}.{} is set twice", option.path, job));
+        } else if (is_usable(loading, fmt::format("{}.{}", option.path, job), entry.second,
+                             at_schedule)) {
+            texts.push_back({fmt::format("{}: {}", job, entry.second.Scalar()), at_schedule});
+        }
+    }
+    return texts;
+}
+
 void visit_option(Loading& loading, const Option& option, const YAML::Node& key,
                   const YAML::Node& value, Draft& draft) {
     const Place place = place_of(loading, value, key);
     draft.origins[option.path] = fmt::format("{}:{}", loading.file.string(), key.Mark().line + 1);
     const Member member = option.member(loading.config, draft.rule);
     std::vector<Text> texts;
-    if (!is_list(member)) {
+    if (is_schedules(member)) {
+        texts = read_schedules(loading, option, key, value);
+    } else if (!is_list(member)) {
         if (!is_usable(loading, option.path, value, place)) return;
         if (std::holds_alternative<std::int64_t*>(member) && is_quoted(value))
             return complain(loading, place,
@@ -353,8 +392,11 @@ void visit_file(Loading& loading) {
             visit_section(loading, "", documents.front(), documents.front(), loading.defaults);
     } catch (const YAML::Exception& e) {
         // Behind a colon yaml-cpp repeats a part of the text, which may be of a secret.
+        const bool is_alias =
+            e.msg.find("anchor") != std::string::npos || e.msg.find("alias") != std::string::npos;
         complain(loading, place_at(loading, e.mark),
-                 "not valid YAML: " + e.msg.substr(0, e.msg.find(':')));
+                 "not valid YAML: " + e.msg.substr(0, e.msg.find(':')),
+                 is_alias ? "A text that begins with * stands in quotes: '*/5 * * * *'." : "");
     }
     std::stable_sort(
         loading.problems.begin(), loading.problems.end(), [](const Problem& a, const Problem& b) {
@@ -508,6 +550,7 @@ std::vector<Setting> list_settings(Loading& loading) {
 LoadedConfig load_config(const ConfigSources& sources) {
     Loading loading{.environment = sources.environment};
     loading.defaults.rule = built_in_rule();
+    loading.jobs = sources.jobs;
 
     load_file(loading, sources);
     load_environment(loading, sources.environment);

@@ -22,6 +22,8 @@ struct ConfigSources {
     /// Options given on the command line: path -> text. Of `log.format` the flag is called
     /// `--log-format`.
     std::map<std::string, std::string> flags;
+    /// The jobs that may have a schedule.
+    std::vector<std::string> jobs = {};
 };
 
 /// One line of `config show`.

@@ -9,6 +9,7 @@
 
 #include "error/suggestion.h"
 #include "postgres/connection.h"
+#include "time/schedule.h"
 #include "time/timestamp.h"
 
 namespace keyrota {
@@ -35,6 +36,8 @@ Member of_rule(Config&, PolicyRule& rule) {
 using Database = Config::Database;
 using Limits = Config::Limits;
 using Log = Config::Log;
+using Ping = Config::Ping;
+using Metrics = Config::Metrics;
 
 // The table. A new option is one row here, one member in config.h and one paragraph in
 // config/keyrota.yaml.
@@ -93,6 +96,26 @@ const Option kTable[] = {
      .member = of_config<&Config::log, &Log::file>,
      .help = "the file that the log is appended to; empty means standard error",
      .range = {0, 4096}},
+    {.path = "schedules",
+     .member = of_config<&Config::schedules>,
+     .help = "when a job starts, where that is not its usual time: five fields as in a crontab, "
+             "or off",
+     .range = {1, 200}},
+    {.path = "ping.url",
+     .member = of_config<&Config::ping, &Ping::url>,
+     .help = "a health check that is told of each run's start and end; {job} is the job's name",
+     .range = {0, 2000},
+     .beginnings = {"https://", "http://"},
+     .secrecy = Secrecy::whole},
+    {.path = "ping.timeout",
+     .member = of_config<&Config::ping, &Ping::timeout>,
+     .help = "how long to wait for the health check: to connect, to send, to answer",
+     .range = {100 * kMillisecond, kMinute, kMillisecond}},
+    {.path = "metrics.textfile_dir",
+     .member = of_config<&Config::metrics, &Metrics::textfile_dir>,
+     .help = "the directory from which Prometheus' node_exporter takes metrics; empty means none",
+     .range = {0, 4096},
+     .beginnings = {"/"}},
     {.path = "data_dir",
      .member = of_config<&Config::data_dir>,
      .help = "where keyrota keeps its own files, the embedded database among them",
@@ -160,6 +183,10 @@ Complaint must_be(const Option& option, std::string_view what, std::string_view 
             std::move(hint)};
 }
 
+std::string joined_by_or(const std::vector<std::string>& texts) {
+    return fmt::format("{}", fmt::join(texts, " or "));
+}
+
 std::optional<Complaint> read_text(const Option& option, std::string_view text) {
     if (!option.choices.empty()) {
         if (std::find(option.choices.begin(), option.choices.end(), text) != option.choices.end())
@@ -176,6 +203,10 @@ std::optional<Complaint> read_text(const Option& option, std::string_view text) 
     if (length > option.range.max)
         return Complaint{
             fmt::format("{} must not be longer than {} bytes", option.path, option.range.max), ""};
+    const auto begins_with = [&](const std::string& one) { return text.starts_with(one); };
+    if (!text.empty() && !option.beginnings.empty() &&
+        std::none_of(option.beginnings.begin(), option.beginnings.end(), begins_with))
+        return must_be(option, "a text that begins with " + joined_by_or(option.beginnings), text);
     return std::nullopt;
 }
 
@@ -222,6 +253,21 @@ std::optional<Complaint> read_duration(const Option& option, std::string_view te
     return std::nullopt;
 }
 
+// `JOB: SCHEDULE`
+std::optional<Complaint> read_schedule(const Option& option, std::string_view text,
+                                       Schedules& schedules) {
+    const std::size_t colon = text.find(": ");
+    const std::string job(text.substr(0, colon));
+    const std::string_view schedule = text.substr(std::min(text.size(), colon + 2));
+    if (auto complaint = read_text(option, schedule)) return complaint;
+    std::string problem;
+    if (schedule != kOff && !parse_schedule(schedule, problem))
+        return Complaint{fmt::format("{}.{}: {}", option.path, job, problem),
+                         "Five fields as in a crontab, for example '*/10 * * * *', or off."};
+    schedules[job] = schedule;
+    return std::nullopt;
+}
+
 // One function for each type that a member may have.
 struct Reader {
     const Option& option;
@@ -248,6 +294,9 @@ struct Reader {
         member->insert(place, item);
         return std::nullopt;
     }
+    std::optional<Complaint> operator()(Schedules* member) const {
+        return read_schedule(option, text, *member);
+    }
 };
 
 struct Shower {
@@ -259,6 +308,12 @@ struct Shower {
         std::vector<std::string> items;
         for (const microseconds item : *member) items.push_back(to_string(item));
         return fmt::format("[{}]", fmt::join(items, ", "));
+    }
+    std::string operator()(const Schedules* member) const {
+        std::vector<std::string> entries;
+        for (const auto& [job, schedule] : *member)
+            entries.push_back(fmt::format("{}: {}", job, schedule));
+        return fmt::format("{{{}}}", fmt::join(entries, ", "));
     }
 };
 
@@ -304,7 +359,7 @@ std::vector<std::string> options_in(std::string_view section) {
 }
 
 std::string environment_variable(const Option& option) {
-    if (option.path.find('[') != std::string::npos) return "";
+    if (option.path.find('[') != std::string::npos || option.path == kSchedules) return "";
     std::string name = "KEYROTA_" + option.path;
     for (char& c : name) {
         if (c == '.') c = '_';

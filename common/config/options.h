@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,10 +16,14 @@
 
 namespace keyrota {
 
+/// Job -> cron schedule, or `off`.
+using Schedules = std::map<std::string, std::string>;
+
 /// The place that an option fills. Its type says what the option takes: a text, a whole number, a
-/// duration, a path, or a list of durations (kept longest first).
-using Member = std::variant<std::string*, std::int64_t*, std::chrono::microseconds*,
-                            std::filesystem::path*, std::vector<std::chrono::microseconds>*>;
+/// duration, a path, a list of durations (kept longest first), or schedules of jobs.
+using Member =
+    std::variant<std::string*, std::int64_t*, std::chrono::microseconds*, std::filesystem::path*,
+                 std::vector<std::chrono::microseconds>*, Schedules*>;
 
 /// Inclusive bounds: of a number itself, of a duration in microseconds, of a text or path its
 /// length in bytes. A duration must also be a multiple of `step`, since PostgreSQL and libpq would
@@ -44,9 +49,14 @@ struct Option {
     Member (*member)(Config&, PolicyRule&) = nullptr;
     std::string help;  // one sentence, lower case, no full stop
     Range range{};
-    std::vector<std::string> choices{};  // if not empty, the only texts allowed
+    std::vector<std::string> choices{};     // if not empty, the only texts allowed
+    std::vector<std::string> beginnings{};  // if not empty, a text that is not empty has one
     Secrecy secrecy = Secrecy::none;
 };
+
+/// The schedules of jobs; which jobs there are, the loader is told.
+inline constexpr std::string_view kSchedules = "schedules";
+inline constexpr std::string_view kOff = "off";
 
 /// Where thresholds for all keys stand, and the rules that may set each of them again.
 inline constexpr std::string_view kPolicyDefaults = "policy.defaults.";
@@ -66,11 +76,12 @@ const Option* find_option(std::string_view path);
 /// `url`.
 std::vector<std::string> options_in(std::string_view section);
 
-/// `KEYROTA_DATABASE_LOCK_TIMEOUT`; empty for the options of a list's items, which only a file can
-/// set.
+/// `KEYROTA_DATABASE_LOCK_TIMEOUT`; empty for the options of a list's items and for schedules,
+/// which only a file can set.
 std::string environment_variable(const Option& option);
 
-/// Reads one value into `member`; for a list, one more item of it. Nothing if it was taken, else
+/// Reads one value into `member`; for a list, one more item of it, for schedules one more
+/// `JOB: SCHEDULE`. Nothing if it was taken, else
 /// the complaint, in which no secret stands, and `member` is as before.
 std::optional<Complaint> read_value(const Option& option, Member member, std::string_view text);
 

@@ -79,6 +79,13 @@ struct Describer {
         for (const microseconds duration : *member) durations->add(to_string(duration));
         set_default(durations);
     }
+    void operator()(const Schedules*) const {
+        Object::Ptr schedule = object();
+        schedule->set("type", array("string", "boolean"));  // YAML 1.1 reads `off` as false
+        schema.set("type", array("object", "null"));
+        schema.set("additionalProperties", schedule);
+        set_default(object());
+    }
 
   private:
     // What a rule does not set, it takes from policy.defaults.

@@ -1,13 +1,26 @@
 #pragma once
 
+#include <cstdint>
+#include <string>
+
 #include "config/config.h"
 
 namespace keyrota {
 
 /// Sets spdlog's default logger: log.file, else standard error, where without a terminal only
 /// warnings and errors appear (cron would mail the rest). JSON is one object a line: time, level,
-/// message.
+/// job and run_id where there are any, message.
 /// @throws Error{config} when the file cannot be opened.
 void start_logging(const Config::Log& options, bool is_terminal);
+
+/// While it lives, each line of the log, whichever thread writes it, says which run it is about.
+class LoggedRun {
+  public:
+    /// @param run_id 0: it has none (yet).
+    LoggedRun(std::string job, std::int64_t run_id);
+    ~LoggedRun();
+    LoggedRun(const LoggedRun&) = delete;
+    LoggedRun& operator=(const LoggedRun&) = delete;
+};
 
 }  // namespace keyrota

@@ -64,6 +64,7 @@ struct ToJson {
         for (const auto duration : *durations) list.add(interval(duration));
         return list;
     }
+    Poco::Dynamic::Var operator()(const Schedules*) const { return {}; }  // no rule has any
 };
 
 std::string rule_json(PolicyRule rule) {

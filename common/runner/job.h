@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "config/config.h"
 #include "plan/plan.h"
 #include "time/timestamp.h"
@@ -16,8 +19,12 @@ struct RunContext {
 struct Job {
     const char* name;
     const char* summary;   // one sentence, lower case, no full stop
-    const char* schedule;  // cron's five fields
+    const char* schedule;  // cron's five fields: its usual time, see schedule_of
     void (*plan)(const RunContext& run, Plan& plan);
 };
+
+/// When the job starts: its usual time, or what the configuration says instead. Nothing for a job
+/// that is switched off there.
+std::optional<std::string> schedule_of(const Job& job, const Config& config);
 
 }  // namespace keyrota

@@ -12,6 +12,7 @@
 #include "common_sql.h"
 #include "error/error.h"
 #include "finding/severity.h"
+#include "log/log.h"
 #include "policy/policy.h"
 #include "postgres/caller.h"
 #include "postgres/database.h"
@@ -210,6 +211,7 @@ RunReport fail_run(Run& run, RunReport report, const Error& error) {
 }
 
 RunReport dry_run(Run& run) {
+    const LoggedRun logged(run.job.name, 0);
     const Transaction rolled_back(run.session);
     run.as_of = run.options.as_of ? *run.options.as_of : run.session.one(kClock).instant("now");
     RunReport report;
@@ -249,6 +251,7 @@ void log_audit_head(Run& run, std::int64_t height_before) {
 // Opens the run's record, does the work, and closes the record also where the work failed.
 RunReport recorded(Run& run, const std::function<void(RunReport&)>& work) {
     open_run(run);
+    const LoggedRun logged(run.job.name, run.run_id);
     run.session.one(kRunSettings);
     RunReport report;
     report.job = run.job.name;

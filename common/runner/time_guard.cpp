@@ -35,7 +35,9 @@ std::string reason_to_hold(Session& session, const Job& job, Timestamp as_of, co
                            to_string(as_of), job.name, to_string(known));
     if (!acts) return "";  // a gap alone harms nobody, and this run ends it
     if (!facts.is_null("resumed")) known = std::max(known, facts.instant("resumed"));
-    const auto max_gap = std::max(config.limits.max_gap, 2 * schedule_period(job.schedule));
+    const auto schedule = schedule_of(job, config);
+    const auto max_gap = std::max(config.limits.max_gap, schedule ? 2 * schedule_period(*schedule)
+                                                                  : std::chrono::microseconds(0));
     if (as_of - known > max_gap)
         return fmt::format("the last complete run of {} was {} ago, more than {}", job.name,
                            to_string(std::chrono::floor<std::chrono::hours>(as_of - known)),

@@ -8,13 +8,15 @@
 
 namespace keyrota {
 
-void plan_check_runs(const RunContext&, Plan& plan) {
+void plan_check_runs(const RunContext& run, Plan& plan) {
     std::string jobs, periods;
     for (const Job* job : all_jobs()) {
         if (job->plan == plan_check_runs) continue;  // it is running
+        const auto schedule = schedule_of(*job, run.config);
+        if (!schedule) continue;
         const char* separator = jobs.empty() ? "" : ",";
         jobs += separator + std::string(job->name);
-        periods += fmt::format("{}{}", separator, schedule_period(job->schedule).count());
+        periods += fmt::format("{}{}", separator, schedule_period(*schedule).count());
     }
     plan.add_standing("RUN-MISSED", sql::run_missed,
                       {{"jobs", "{" + jobs + "}"}, {"periods_us", "{" + periods + "}"}});

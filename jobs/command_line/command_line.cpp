@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "catalog.h"
 #include "command_line/commands.h"
 #include "error/print_error.h"
 #include "error/suggestion.h"
@@ -48,6 +49,7 @@ ExitCode wrong_usage(const CLI::App& app, const CLI::ParseError& error, std::ost
 ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
                           std::ostream& errors) {
     Program program{.out = out, .errors = errors};
+    program.sources.jobs = job_names();
     CLI::App app(
         "keyrota audits and rotates API keys in a PostgreSQL key database: a batch job runner for "
         "cron.",
@@ -80,6 +82,7 @@ ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
     declare_database(commands, program);
     declare_config(commands, program);
     declare_audit(commands, program);
+    declare_cron(commands, program);
     declare_sample(commands, program);
     Command keys = commands.add_group("keys", "Bring keys of other systems in");
     declare_keys_import(keys, program);

@@ -15,6 +15,7 @@ void declare_database(Command& app, Program& program);
 void declare_policy(Command& app, Program& program);
 void declare_config(Command& app, Program& program);
 void declare_audit(Command& app, Program& program);
+void declare_cron(Command& app, Program& program);
 void declare_sample(Command& app, Program& program);
 void declare_keys_import(Command& keys, Program& program);
 void declare_owners_import(Command& owners, Program& program);

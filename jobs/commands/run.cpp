@@ -2,11 +2,15 @@
 
 #include <Poco/JSON/Array.h>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include "catalog.h"
 #include "commands/run_report.h"
 #include "error/error.h"
 #include "error/print_error.h"
+#include "log/log.h"
+#include "monitoring/health_check.h"
+#include "monitoring/metrics.h"
 #include "postgres/database.h"
 #include "runner/time_guard.h"
 
@@ -29,6 +33,40 @@ RunReport run_or_report(const Job& job, const RunOptions& options, const Config&
     }
 }
 
+// How the run ended, for those who read the log. As text on standard error it would only repeat
+// what is printed there.
+void log_outcome(const Config::Log& log, const RunReport& report) {
+    if (log.file.empty() && log.format == "text") return;
+    const bool is_well =
+        report.exit_code == ExitCode::done || report.exit_code == ExitCode::lease_held;
+    spdlog::log(is_well ? spdlog::level::info : spdlog::level::err, "{}, exit code {}{}{}",
+                report.status, static_cast<int>(report.exit_code),
+                report.message.empty() ? "" : ": ", report.message);
+}
+
+// One run, and what those hear of it who watch from outside. A dry run is none of their business.
+RunReport run_watched(const Job& job, const RunOptions& options, const Config& config,
+                      Interruption& interruption) {
+    if (options.dry_run) return run_or_report(job, options, config, interruption);
+    {
+        const LoggedRun logged(job.name, 0);
+        ping_start(config.ping, job.name);
+    }
+    RunReport report = run_or_report(job, options, config, interruption);
+    const LoggedRun logged(job.name, report.run_id);
+    log_outcome(config.log, report);
+    write_metrics(config, report);
+    ping_end(config.ping, report);
+    return report;
+}
+
+// cron would mail it, time and again, that a long run is still at work. One whose lease was taken
+// over while it worked is another matter.
+bool is_silent(const RunReport& report, const RunOptions& options) {
+    const bool gave_way = report.exit_code == ExitCode::lease_held && report.run_id == 0;
+    return report.message.empty() || (gave_way && !options.show_progress);
+}
+
 }  // namespace
 
 ExitCode run_jobs(const std::vector<std::string>& names, const RunOptions& options,
@@ -46,13 +84,13 @@ ExitCode run_jobs(const std::vector<std::string>& names, const RunOptions& optio
             outcomes.push_back(interruption.exit_code());
             break;
         }
-        const RunReport report = run_or_report(*job, options, config, interruption);
+        const RunReport report = run_watched(*job, options, config, interruption);
         outcomes.push_back(report.exit_code);
         if (json)
             all.add(report_json(report, options.dry_run));
         else if ((is_terminal || options.dry_run) && report.as_of != Timestamp{})
             print_report(report, options.dry_run, out);
-        if (!report.message.empty()) print_error(errors, report.message, report.hint);
+        if (!is_silent(report, options)) print_error(errors, report.message, report.hint);
     }
     if (json) {
         all.stringify(out, 2);

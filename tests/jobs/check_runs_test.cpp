@@ -26,6 +26,20 @@ TEST_F(CheckRuns, MissesAJobAfterTwiceItsScheduleAndNotATickBefore) {
         "(0,4," + std::to_string(to_micros(kNow)) + ")");
 }
 
+TEST_F(CheckRuns, JudgesByTheConfiguredSchedule) {
+    config().schedules["expire-keys"] = "0 * * * *";
+    run("expire-keys", kNow);
+    EXPECT_THAT(missed(kNow + 2h), IsEmpty());
+    EXPECT_THAT(missed(kNow + 2h + 1us), ElementsAre("expire-keys"));
+}
+
+TEST_F(CheckRuns, DoesNotMissAJobThatIsSwitchedOff) {
+    run("expire-keys", kNow);
+    EXPECT_THAT(missed(kNow + 24h), ElementsAre("expire-keys"));
+    config().schedules["expire-keys"] = "off";
+    EXPECT_THAT(missed(kNow + 25h), IsEmpty());
+}
+
 TEST_F(CheckRuns, IsSatisfiedByTheNextGoodRun) {
     run("expire-keys", kNow);
     missed(kNow + 1h);

@@ -86,6 +86,20 @@ TEST_F(TimeGuard, TheGapIsConfigurable) {
     EXPECT_EQ(expire().exit_code, ExitCode::done);
 }
 
+TEST_F(TimeGuard, AJobThatIsConfiguredToRunMoreRarelyGetsTwiceItsPeriod) {
+    config().schedules["expire-keys"] = "0 7 * * 1";
+    given_a_complete_run("13 days");
+    given_a_due_key();
+    EXPECT_EQ(expire().exit_code, ExitCode::done);
+}
+
+TEST_F(TimeGuard, AJobThatIsSwitchedOffHasTheUsualGap) {
+    config().schedules["expire-keys"] = "off";
+    given_a_complete_run("8 days");
+    given_a_due_key();
+    expect_held("the last complete run of expire-keys was 8d ago, more than 7d");
+}
+
 TEST_F(TimeGuard, AClockThatWentBackHoldsActionsBackUntilResume) {
     given_a_complete_run("-6 minutes");
     given_a_due_key();

@@ -1,5 +1,7 @@
 #include <Poco/Dynamic/Var.h>
 #include <Poco/JSON/Parser.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -172,7 +174,9 @@ TEST_F(ConfigTest, NothingIsReadFromTheWorkingDirectoryUnlessNamed) {
 TEST_F(ConfigTest, EveryOptionOutsideRulesCanBeSetByItsVariable) {
     for (const Option& option : options()) {
         const std::string name = environment_variable(option);
-        EXPECT_EQ(name.empty(), option.path.starts_with("policy.rules[]")) << option.path;
+        EXPECT_EQ(name.empty(),
+                  option.path.starts_with("policy.rules[]") || option.path == "schedules")
+            << option.path;
         if (name.empty()) continue;
         // What is shown may be given back.
         const std::string value = setting(option.path);
@@ -393,8 +397,10 @@ void PrintTo(const BadFile& bad, std::ostream* out) {
 class BadConfig : public ConfigTest, public testing::WithParamInterface<BadFile> {};
 
 TEST_P(BadConfig, IsRefusedAtTheExactPlace) {
+    std::string expected = "keyrota.yaml:" + GetParam().error;
+    replace_all(expected, "ALL SECTIONS", fmt::format("{}", fmt::join(options_in(""), ", ")));
     given_file(GetParam().text);
-    EXPECT_EQ(errors(), "keyrota.yaml:" + GetParam().error);
+    EXPECT_EQ(errors(), expected);
 }
 
 const BadFile kBadFiles[] = {
@@ -408,7 +414,7 @@ const BadFile kBadFiles[] = {
      "1:7: unknown option \"colour\"\n  HINT: Known here: level, format, file."},
     {"DottedName", "log.level: info",
      "1:1: unknown option \"log.level\"\n"
-     "  HINT: Known here: database, limits, log, data_dir, policy."},
+     "  HINT: Known here: ALL SECTIONS."},
     {"UnknownOptionOfARule",
      "policy:\n  rules:\n    - name: a\n      type: test\n"
      "      match: {type: test}\n",
@@ -432,7 +438,7 @@ const BadFile kBadFiles[] = {
      "2:3: log must be a mapping, not a list\n  HINT: Known here: level, format, file."},
     {"TextForTheConfiguration", "nonsense",
      "1:1: the configuration must be a mapping, not a single value\n"
-     "  HINT: Known here: database, limits, log, data_dir, policy."},
+     "  HINT: Known here: ALL SECTIONS."},
     {"NoValue", "log:\n  level:\n  format: json\n",
      "2:3: log.level must be a single value, not empty\n  HINT: Write '' for an empty text."},
     {"NullValue", "log:\n  file: ~\n",
@@ -503,7 +509,8 @@ const BadFile kBadFiles[] = {
     {"UnclosedList", "policy:\n  defaults: {expiry: {notice_before: [7d}}\n",
      "2:41: not valid YAML: illegal flow end"},
     {"UnknownAnchor", "log: {level: *none}",
-     "1:14: not valid YAML: the referenced anchor is not defined"},
+     "1:14: not valid YAML: the referenced anchor is not defined\n"
+     "  HINT: A text that begins with * stands in quotes: '*/5 * * * *'."},
     {"DeepNesting", std::string(100'000, '['), "1:1: not valid YAML: bad file"},
     {"NoticeTwice", "policy:\n  defaults:\n    expiry: {notice_before: [7d, 1d, 1w]}\n",
      "3:38: policy.defaults.expiry.notice_before has 7d twice"},
@@ -934,6 +941,61 @@ TEST(Options, AWholeSecretIsShownOnlyAsSuchAndNeverRepeated) {
     EXPECT_EQ(read_value(option, &number, "hunter3")->message, "x must be a whole number");
     std::chrono::microseconds duration{};
     EXPECT_EQ(read_value(option, &duration, "3000")->message, "x needs a unit, for example 30s");
+}
+
+// -------------------------------------------------------------------------------------------------
+// Schedules of jobs
+
+TEST_F(ConfigTest, AScheduleIsOfAJobThatThereIs) {
+    sources_.jobs = {"expire-keys", "check-runs"};
+    given_file("schedules:\n  expire-keys: '*/10 * * * *'\n  check-runs: off\n");
+    EXPECT_THAT(config().schedules, ElementsAre(std::pair("check-runs", "off"),
+                                                std::pair("expire-keys", "*/10 * * * *")));
+    EXPECT_EQ(setting("schedules"),
+              "{check-runs: off, expire-keys: */10 * * * *} from keyrota.yaml:1");
+    given_file("schedules:\n  expire-kyes: off\n  foo: off\n  check-runs: off\n");
+    EXPECT_EQ(errors(),
+              "keyrota.yaml:2:3: no job is called \"expire-kyes\"\n"
+              "  HINT: Did you mean \"expire-keys\"?\n"
+              "keyrota.yaml:3:3: no job is called \"foo\"\n"
+              "  HINT: The jobs are expire-keys, check-runs.");
+    for (const char* none : {"schedules:\n", "schedules: {}\n"}) {
+        given_file(none);
+        EXPECT_THAT(config().schedules, IsEmpty());
+    }
+}
+
+TEST_F(ConfigTest, AScheduleThatIsNoneIsToldWithItsPlace) {
+    sources_.jobs = {"a", "b", "c", "d"};
+    given_file("schedules:\n  a: '61 * * * *'\n  b: hourly\n  c:\n  d: ['* * * * *']\n  a: off\n");
+    EXPECT_EQ(errors(),
+              "keyrota.yaml:2:6: schedules.a: \"61\" is no minute (0 to 59)\n"
+              "  HINT: Five fields as in a crontab, for example '*/10 * * * *', or off.\n"
+              "keyrota.yaml:3:6: schedules.b: has 1 fields, not five (minute, hour, day of the "
+              "month, month, day of the week)\n"
+              "  HINT: Five fields as in a crontab, for example '*/10 * * * *', or off.\n"
+              "keyrota.yaml:4:3: schedules.c must be a single value, not empty\n"
+              "  HINT: Write '' for an empty text.\n"
+              "keyrota.yaml:5:6: schedules.d must be a single value, not a list\n"
+              "keyrota.yaml:6:3: schedules.a is set twice");
+    given_file("schedules: off\n");
+    EXPECT_THAT(errors(), StartsWith("keyrota.yaml:1:12: schedules must be a mapping, not a single "
+                                     "value"));
+    given_file("schedules: {a: */5 * * * *}\n");
+    EXPECT_THAT(errors(), HasSubstr("A text that begins with * stands in quotes"));
+}
+
+TEST_F(ConfigTest, AHealthCheckIsAUrlThatIsNeverShown) {
+    given_file("ping: {url: 'https://hc-ping.com/Zq7/{job}'}\n");
+    EXPECT_EQ(config().ping.url, "https://hc-ping.com/Zq7/{job}");
+    EXPECT_EQ(setting("ping.url"), "<redacted> from keyrota.yaml:1");
+    given_file("ping: {url: 'ftp://hc-ping.com/Zq7'}\n");
+    EXPECT_EQ(errors(),
+              "keyrota.yaml:1:13: ping.url must be a text that begins with https:// or http://");
+    given_file("metrics: {textfile_dir: metrics}\n");
+    EXPECT_EQ(errors(),
+              "keyrota.yaml:1:25: metrics.textfile_dir must be a text that begins with /, not "
+              "\"metrics\"");
 }
 
 // -------------------------------------------------------------------------------------------------
