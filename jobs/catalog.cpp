@@ -7,6 +7,7 @@
 #include "error/suggestion.h"
 #include "expire_keys/expire_keys.h"
 #include "flag_rotation/flag_rotation.h"
+#include "prune/prune.h"
 #include "review_permissions/review_permissions.h"
 
 namespace keyrota {
@@ -21,6 +22,8 @@ constexpr Job kJobs[] = {
      "10 6 * * *", plan_flag_rotation},
     {"review-permissions", "flag keys that may do more than they should, or that nobody owns",
      "30 6 * * *", plan_review_permissions},
+    {"prune", "remove keyrota's own old records, and make partitions for the samples to come",
+     "10 4 * * *", plan_prune},
 };
 
 }  // namespace

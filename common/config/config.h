@@ -43,6 +43,11 @@ struct Config {
         std::int64_t max_tries = 5;  // of a batch that meets a lock or a deadlock
         std::chrono::microseconds max_gap = std::chrono::hours(7 * 24);  // between complete runs
     } limits;
+    struct Retention {
+        std::chrono::microseconds runs = std::chrono::hours(90 * 24);
+        std::chrono::microseconds idle_runs = std::chrono::hours(7 * 24);   // found and did nothing
+        std::chrono::microseconds findings = std::chrono::hours(400 * 24);  // resolved ones
+    } retention;
     struct Log {
         std::string level = "info";
         std::string format = "text";

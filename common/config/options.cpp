@@ -35,6 +35,7 @@ Member of_rule(Config&, PolicyRule& rule) {
 
 using Database = Config::Database;
 using Limits = Config::Limits;
+using Retention = Config::Retention;
 using Log = Config::Log;
 using Ping = Config::Ping;
 using Metrics = Config::Metrics;
@@ -84,6 +85,18 @@ const Option kTable[] = {
      .member = of_config<&Config::limits, &Limits::max_gap>,
      .help = "after so long without a complete run a job's actions wait for `keyrota resume`",
      .range = {kHour, 400 * kDay, kSecond}},
+    {.path = "retention.runs",
+     .member = of_config<&Config::retention, &Retention::runs>,
+     .help = "how long `prune` leaves the record of a run",
+     .range = {2 * kDay, 3650 * kDay, kSecond}},
+    {.path = "retention.idle_runs",
+     .member = of_config<&Config::retention, &Retention::idle_runs>,
+     .help = "how long `prune` leaves the record of a run that found and did nothing",
+     .range = {2 * kDay, 3650 * kDay, kSecond}},
+    {.path = "retention.findings",
+     .member = of_config<&Config::retention, &Retention::findings>,
+     .help = "how long `prune` leaves a finding after it was resolved",
+     .range = {30 * kDay, 3650 * kDay, kSecond}},
     {.path = "log.level",
      .member = of_config<&Config::log, &Log::level>,
      .help = "the least grave entries that are logged",

@@ -24,7 +24,17 @@ struct PlannedCheck {
     Params params{};  // what it needs beside the runner's
 };
 
-/// What a job decides: which checks to evaluate. The runner does the rest.
+/// Housekeeping on keyrota's own records: no check finds it, no key changes by it. Its total stands
+/// among those of the run's checks, under its name; guards of time and place hold. The runner binds
+/// :as_of.
+struct PlannedChore {
+    const char* name;  // `old-runs`
+    Statement due;     // SELECT id (bigint), a row for each thing to do; also all of a dry run
+    Statement work;    // does it for :ids (bigint[]), one transaction; returns how many as `total`
+    Params params{};   // of both
+};
+
+/// What a job decides: which checks to evaluate, which chores to do. The runner does the rest.
 class Plan {
   public:
     void add_incremental(const char* check_id, const Statement& statement) {
@@ -33,10 +43,13 @@ class Plan {
     void add_standing(const char* check_id, const Statement& statement, Params params = {}) {
         checks_.push_back({check_id, CheckKind::standing, statement, std::move(params)});
     }
+    void add_chore(PlannedChore chore) { chores_.push_back(std::move(chore)); }
     const std::vector<PlannedCheck>& checks() const { return checks_; }
+    const std::vector<PlannedChore>& chores() const { return chores_; }
 
   private:
     std::vector<PlannedCheck> checks_;
+    std::vector<PlannedChore> chores_;
 };
 
 }  // namespace keyrota

@@ -8,7 +8,5 @@ select cast(:job as text), cast(:shard as text), nextval('keyrota.lease_token_se
     on conflict (job, shard) do update
    set token = excluded.token, backend_pid = excluded.backend_pid, backend_start = excluded.backend_start,
        holder = excluded.holder, acquired_at = excluded.acquired_at, expires_at = excluded.expires_at
- where l.expires_at <= clock_timestamp()
-    or not exists (select from pg_stat_activity a
-                    where a.pid = l.backend_pid and (a.backend_start is null or a.backend_start = l.backend_start))
+ where not keyrota.lease_lives(l)
 returning token

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <limits>
 #include <thread>
 
 #include "common_sql.h"
@@ -151,6 +152,57 @@ void apply_actions(Run& run, CheckReport& report, Progress& progress) {
     }
 }
 
+const PlannedChore& find_chore(const Run& run, const std::string& name) {
+    return *std::find_if(run.plan.chores().begin(), run.plan.chores().end(),
+                         [&](const PlannedChore& chore) { return name == chore.name; });
+}
+
+// One transaction of a chore. What stays locked is left for the next run.
+void do_chore_batch(Run& run, CheckReport& report, const PlannedChore& chore, const Row& batch) {
+    Params params = chore.params;
+    params.emplace_back("as_of", run.as_of);
+    params.emplace_back("ids", batch.text("ids"));
+    Counts counts;
+    try {
+        run.in_batch([&] {
+            counts = {};
+            counts.applied = run.session.one(chore.work, params).int64("total");
+            count(run, report, counts);
+        });
+    } catch (const DatabaseError& error) {
+        if (!error.is_contention()) throw;
+        spdlog::error("{}: a batch stayed locked: {}", report.check_id, error.what());
+        counts.failed = batch.int64("total");
+        run.in_batch([&] { count(run, report, counts); });
+    }
+    add(report, counts);
+}
+
+// Walks what is due by its ids, a batch at a time.
+void do_chore(Run& run, CheckReport& report, Progress& progress) {
+    if (report.planned == 0 || report.refused > 0) return;
+    const PlannedChore& chore = find_chore(run, report.check_id);
+    const std::string next_batch =
+        "select coalesce(array_agg(id), '{}')::text as ids, max(id) as last, count(*) as total"
+        "  from (select distinct id from (" +
+        std::string(chore.due.text) + ") due where id > :after order by id limit :size) batch";
+    DutyCycle duty(run.config.limits.duty, run.interruption);
+    std::int64_t left = run.options.limit.value_or(std::numeric_limits<std::int64_t>::max());
+    for (std::int64_t after = -1; left > 0 && !run.interruption.requested();) {
+        Params params = chore.params;
+        params.emplace_back("as_of", run.as_of);
+        params.emplace_back("after", after);
+        params.emplace_back("size", std::min(left, run.config.limits.batch_size));
+        const Row batch = run.session.one({chore.due.name, next_batch.c_str()}, params);
+        if (batch.int64("total") == 0) return;
+        do_chore_batch(run, report, chore, batch);
+        progress.advance(batch.int64("total"));
+        left -= batch.int64("total");
+        after = batch.int64("last");
+        duty.pause_after_batch();
+    }
+}
+
 // Findings that ask for no action, or whose action was refused.
 void record_findings(Run& run, CheckReport& report) {
     if (report.to_record + report.refused == 0) return;  // looking for them reads the whole plan
@@ -203,13 +255,17 @@ void apply_all(Run& run, RunReport& report) {
     std::int64_t items = 0;
     std::int64_t actions = 0;
     for (const CheckReport& check : report.checks) {
-        items += check.found;
+        if (!check.is_chore()) items += check.found;
         actions += check.planned - check.refused;
     }
     if (items > 0) run.session.one(kAnalyzePlan);
     Progress progress(run.job.name, actions, run.options.show_progress);
     for (CheckReport& check : report.checks) {
         if (!check.error.empty()) continue;
+        if (check.is_chore()) {
+            do_chore(run, check, progress);
+            continue;
+        }
         record_findings(run, check);
         apply_actions(run, check, progress);
     }

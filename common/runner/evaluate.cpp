@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "common_sql.h"
 #include "error/error.h"
 #include "plan/plan.h"
@@ -101,19 +103,50 @@ CheckReport evaluate(Run& run, const PlannedCheck& check) {
     return report;
 }
 
+// Counts what a chore has to do.
+CheckReport evaluate(Run& run, const PlannedChore& chore) {
+    CheckReport report;
+    report.check_id = chore.name;
+    report.pass = kChorePass;
+    const std::string text =
+        "select count(*) as total from (" + std::string(chore.due.text) + ") due";
+    Params params = chore.params;
+    params.emplace_back("as_of", run.as_of);
+    report.found = run.session.one({chore.due.name, text.c_str()}, params).int64("total");
+    if (run.options.limit) report.found = std::min(report.found, *run.options.limit);
+    report.planned = report.found;
+    record_check(run, report);
+    return report;
+}
+
 // A check that cannot be evaluated stops no other and is never read as "nothing found"; a broken
 // connection, a cancel and a lost lease stop the run.
-CheckReport failed_check(Run& run, const PlannedCheck& check, const DatabaseError& error) {
+CheckReport failed_check(Run& run, const char* check_id, const char* pass,
+                         const DatabaseError& error) {
     const bool is_over =
         error.sqlstate().compare(0, 2, "08") == 0 || error.sqlstate().compare(0, 3, "57P") == 0;
     if (is_over || run.interruption.requested()) throw error;
-    spdlog::error("{}: {}", check.check_id, error.what());
+    spdlog::error("{}: {}", check_id, error.what());
     CheckReport report;
-    report.check_id = check.check_id;
-    report.pass = check.kind == CheckKind::standing ? "standing" : "incremental";
+    report.check_id = check_id;
+    report.pass = pass;
     report.error = error.what();
     run.in_batch([&] { record_check(run, report); });
     return report;
+}
+
+// One check or chore, in a transaction of its own; a dry run, which is one, has a savepoint.
+template <typename Planned>
+CheckReport evaluate_alone(Run& run, const Planned& planned, const char* id, const char* pass) {
+    try {
+        CheckReport report;
+        if (!run.lease) run.session.execute(kSavepoint);
+        run.in_batch([&] { report = evaluate(run, planned); });
+        return report;
+    } catch (const DatabaseError& error) {
+        if (!run.lease) run.session.execute(kToSavepoint);
+        return failed_check(run, id, pass, error);
+    }
 }
 
 // The plan file's items, in a temporary table.
@@ -149,21 +182,16 @@ void load_plan_file(Run& run, const std::filesystem::path& file, const std::stri
 }  // namespace
 
 std::vector<CheckReport> evaluate_all(Run& run) {
-    Plan plan;
-    run.job.plan({run.config, run.as_of}, plan);
+    run.job.plan({run.config, run.as_of}, run.plan);
     const Interruption::CancelOnSignal cancellable(run.interruption, run.session);
     std::vector<CheckReport> reports;
-    for (const PlannedCheck& check : plan.checks()) {
-        try {
-            CheckReport report;
-            if (!run.lease) run.session.execute(kSavepoint);
-            run.in_batch([&] { report = evaluate(run, check); });
-            reports.push_back(std::move(report));
-        } catch (const DatabaseError& error) {
-            if (!run.lease) run.session.execute(kToSavepoint);
-            reports.push_back(failed_check(run, check, error));
-        }
-    }
+    for (const PlannedCheck& check : run.plan.checks())
+        reports.push_back(
+            evaluate_alone(run, check, check.check_id,
+                           check.kind == CheckKind::standing ? "standing" : "incremental"));
+    if (run.purpose != Purpose::plan)  // a plan file is about keys
+        for (const PlannedChore& chore : run.plan.chores())
+            reports.push_back(evaluate_alone(run, chore, chore.name, kChorePass));
     return reports;
 }
 

@@ -27,6 +27,7 @@ struct Run {
     std::unique_ptr<Lease> lease;  // none: a dry run
     std::int64_t run_id = 0;
     Timestamp as_of{};
+    Plan plan{};  // what the job decided on
     Purpose purpose = Purpose::run;
     std::int64_t applies_plan = 0;  // the run that planned what this one applies
     std::string actor = audit_actor();

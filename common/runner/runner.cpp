@@ -153,8 +153,8 @@ void conclude(const Run& run, RunReport& report) {
                 report.job, check.refused);
         } else if (check.failed > 0 && report.message.empty()) {
             report.message =
-                fmt::format("{}: {} keys were locked by others and are left for the next run",
-                            check.check_id, check.failed);
+                fmt::format("{}: {} {} were locked by others and are left for the next run",
+                            check.check_id, check.failed, check.is_chore() ? "rows" : "keys");
         } else if (!check.error.empty() && report.message.empty()) {
             report.message = fmt::format("{}: {}", check.check_id, check.error);
         }

@@ -25,10 +25,13 @@ struct RunOptions {
     bool show_progress = false;                 // standard error is a terminal
 };
 
-/// What one check came to. The totals count findings, or (planned to failed) actions.
+inline constexpr const char* kChorePass = "chore";
+
+/// What one check came to, or one chore. The totals count findings, or (planned to failed) actions;
+/// of a chore the things to do.
 struct CheckReport {
     std::string check_id;
-    std::string pass;    // incremental | standing
+    std::string pass;    // incremental | standing | approved | chore
     std::string action;  // what it asks for; empty: nothing
     std::int64_t found = 0;
     std::int64_t opened = 0;
@@ -42,6 +45,8 @@ struct CheckReport {
     std::int64_t refused = 0;  // by a guard
     std::int64_t failed = 0;
     std::string error;  // the check could not be evaluated
+
+    bool is_chore() const { return pass == kChorePass; }
 };
 
 /// What one run came to.

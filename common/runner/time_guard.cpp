@@ -49,10 +49,15 @@ void remember_database(Session& session) {
     session.execute(sql::remember_database);
 }
 
-std::vector<HeldJob> resume_jobs(Session& session, const std::string& job) {
+std::vector<HeldJob> held_jobs(Session& session, const std::string& job) {
     std::vector<HeldJob> held;
     for (const Row& row : session.rows(sql::held_jobs, {{"job", job}}))
-        held.push_back({row.text("job"), row.text_or("reason", "")});
+        held.push_back({row.text("job"), row.text_or("reason", ""), row.instant("since")});
+    return held;
+}
+
+std::vector<HeldJob> resume_jobs(Session& session, const std::string& job) {
+    const std::vector<HeldJob> held = held_jobs(session, job);
     if (held.empty()) return held;
 
     session.execute(sql::accept_database);

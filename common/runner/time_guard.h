@@ -21,11 +21,15 @@ std::string reason_to_hold(Session& session, const Job& job, Timestamp as_of, co
 /// Notes which database a run saw, in the transaction that closes it.
 void remember_database(Session& session);
 
-/// What `keyrota resume` found held: the job, since when, and why.
+/// A job whose actions wait for a person, and why.
 struct HeldJob {
     std::string job;
     std::string reason;
+    Timestamp since{};
 };
+
+/// The jobs that wait for `keyrota resume`; all, or one.
+std::vector<HeldJob> held_jobs(Session& session, const std::string& job = "");
 
 /// Lets jobs act again (all, or one): accepts the present database and clock, closes their RUN-HELD
 /// findings, audits it. In the caller's transaction. @returns what was held.

@@ -35,7 +35,11 @@ declare
 begin
     for day in select generate_series(current_date, current_date + ahead, '1 day')::date loop
         if to_regclass(format('keyrota.usage_sample_%s', to_char(day, 'YYYYMMDD'))) is null then
-            execute format('create table keyrota.usage_sample_%s partition of keyrota.usage_sample
+            -- Made apart and then attached: that waits for no gateway and makes none wait.
+            execute format('create table keyrota.usage_sample_%s
+                              (like keyrota.usage_sample including defaults including constraints)',
+                           to_char(day, 'YYYYMMDD'));
+            execute format('alter table keyrota.usage_sample attach partition keyrota.usage_sample_%s
                               for values from (%L) to (%L)',
                            to_char(day, 'YYYYMMDD'), day || ' 00:00+00', (day + 1) || ' 00:00+00');
             made := made + 1;

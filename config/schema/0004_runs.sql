@@ -24,11 +24,12 @@ create table keyrota.job_run (
 );
 create index job_run_job_as_of_idx on keyrota.job_run (job, shard, as_of desc);
 
--- What one check did in one run. The totals are written in the transaction of the batch that they count.
+-- What one check did in one run, or one chore (housekeeping; found and planned: what was due). The totals are written in
+-- the transaction of the batch that they count.
 create table keyrota.run_check (
     run_id bigint not null,
     check_id text not null,
-    pass text not null check (pass in ('incremental', 'standing', 'approved')),  -- approved: from a plan file
+    pass text not null check (pass in ('incremental', 'standing', 'approved', 'chore')),  -- approved: from a plan file
     since_at timestamptz,  -- an incremental pass looks from here to as_of
     found_total bigint not null default 0,
     opened_total bigint not null default 0,
@@ -64,6 +65,14 @@ create table keyrota.job_lease (
     expires_at timestamptz not null,
     primary key (job, shard)
 );
+
+-- Whether somebody is at work under it. backend_start is hidden from other roles: then the pid decides.
+create function keyrota.lease_lives(lease keyrota.job_lease) returns boolean
+    language sql volatile
+    return lease.expires_at > clock_timestamp()
+           and exists (select from pg_stat_activity a
+                        where a.pid = lease.backend_pid
+                          and (a.backend_start is null or a.backend_start = lease.backend_start));
 
 -- What a run intends, difference by difference; emptied when the run closes. Unlogged: a killed run plans again.
 create unlogged table keyrota.plan_item (

@@ -24,6 +24,8 @@ create table keyrota.finding (
 ) with (fillfactor = 85);
 -- No index on uid alone: it is a hash, and each new finding would touch another page of it. `findings show` scans.
 create index finding_unresolved_idx on keyrota.finding (check_id, key_id) where status <> 'resolved';
+-- The few that must never be an estimate (`status`).
+create index finding_critical_idx on keyrota.finding (key_id) where status <> 'resolved' and severity = 5;
 
 -- What a finding was in its earlier episodes.
 create table keyrota.finding_episode (

@@ -76,6 +76,8 @@ ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
     declare_plan(commands, program);
     declare_resume(commands, program);
     declare_runs(commands, program);
+    declare_status(commands, program);
+    declare_doctor(commands, program);
     declare_findings(commands, program);
     declare_explain(commands, program);
     declare_policy(commands, program);

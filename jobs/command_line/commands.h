@@ -9,6 +9,8 @@ void declare_run(Command& app, Program& program);
 void declare_plan(Command& app, Program& program);
 void declare_resume(Command& app, Program& program);
 void declare_runs(Command& app, Program& program);
+void declare_status(Command& app, Program& program);
+void declare_doctor(Command& app, Program& program);
 void declare_findings(Command& app, Program& program);
 void declare_explain(Command& app, Program& program);
 void declare_database(Command& app, Program& program);

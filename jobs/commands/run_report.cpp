@@ -57,6 +57,13 @@ void print_report(const RunReport& report, bool dry_run, std::ostream& out) {
             out << fmt::format("  {:<20} not evaluated\n", check.check_id);
             continue;
         }
+        if (check.is_chore()) {
+            out << fmt::format("  {:<20} {} due", check.check_id, check.found)
+                << counted(check.applied, "done")
+                << counted(check.refused, dry_run ? "that would be refused" : "refused")
+                << counted(check.failed, "failed") << "\n";
+            continue;
+        }
         out << fmt::format("  {:<20} {} found", check.check_id, check.found)
             << counted(check.opened, dry_run ? "findings to open" : "findings opened")
             << counted(check.changed, dry_run ? "to change" : "changed")

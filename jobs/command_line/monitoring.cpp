@@ -1,0 +1,47 @@
+#include "command_line/commands.h"
+#include "commands/doctor.h"
+#include "commands/status.h"
+#include "report/colour.h"
+
+namespace keyrota {
+
+void declare_status(Command& app, Program& program) {
+    struct Given : GivenFormat {
+        std::string as_of;
+    };
+    const auto given = std::make_shared<Given>();
+    Command command =
+        app.add("status", "Show on one screen how the jobs, the findings and the database stand",
+                {{"keyrota status", "keyrota status --json",
+                  "keyrota status >/dev/null || echo 'keyrota needs somebody'"},
+                 {ExitCode::config, ExitCode::database, ExitCode::attention}});
+    command
+        .option("--as-of", given->as_of, "as at this instant (UTC); on a simulation database only")
+        .type("TIME");
+    given->add_json_to(command);
+    command.runs(program, [given, &program] {
+        StatusOptions options{
+            .as_of = {}, .json = given->json, .colours = wants_colours(Program::out_is_terminal())};
+        if (!given->as_of.empty()) {
+            options.as_of = parse_timestamp(given->as_of);
+            if (!options.as_of)
+                throw unreadable("--as-of", given->as_of, "2027-01-01 or 2027-01-01T08:00:00Z");
+        }
+        return status(program.load(), options, program.out);
+    });
+}
+
+void declare_doctor(Command& app, Program& program) {
+    const auto given = std::make_shared<GivenFormat>();
+    Command command =
+        app.add("doctor", "Look for what would trouble keyrota on this machine and in its database",
+                {{"keyrota doctor", "keyrota doctor --json"}, {ExitCode::attention}});
+    given->add_json_to(command);
+    command.runs(program, [given, &program] {
+        return doctor([&program] { return program.load_with_origins(); },
+                      {.json = given->json, .colours = wants_colours(Program::out_is_terminal())},
+                      program.out);
+    });
+}
+
+}  // namespace keyrota

@@ -1,0 +1,9 @@
+-- With their earlier episodes. One that was reopened since it was found stays.
+with gone as (
+    delete from keyrota.finding
+     where key_id = any (cast(:ids as bigint[])) and status = 'resolved' and resolved_at <= keyrota.instant(:before)
+    returning key_id, uid
+), episodes as (
+    delete from keyrota.finding_episode e using gone where e.key_id = gone.key_id and e.uid = gone.uid
+)
+select count(*) as total from gone

@@ -1,0 +1,31 @@
+#include "prune/prune.h"
+
+#include "jobs_sql.h"
+
+namespace keyrota {
+namespace {
+
+constexpr int kSampleDaysAhead = 60;  // as many as the schema begins with
+
+}  // namespace
+
+void plan_prune(const RunContext& run, Plan& plan) {
+    const Config::Retention& retention = run.config.retention;
+    // First what others wait for: without a partition a gateway cannot report.
+    plan.add_chore({"sample-days",
+                    sql::missing_sample_days,
+                    sql::make_sample_days,
+                    {{"ahead", kSampleDaysAhead}}});
+    plan.add_chore({"dead-runs", sql::dead_runs, sql::end_dead_runs});
+    plan.add_chore({"old-runs",
+                    sql::old_runs,
+                    sql::delete_runs,
+                    {{"runs_before", run.as_of - retention.runs},
+                     {"idle_runs_before", run.as_of - retention.idle_runs}}});
+    plan.add_chore({"old-findings",
+                    sql::old_findings,
+                    sql::delete_findings,
+                    {{"before", run.as_of - retention.findings}}});
+}
+
+}  // namespace keyrota
