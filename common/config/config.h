@@ -42,6 +42,12 @@ struct Config {
         std::int64_t max_tries = 5;  // of a batch that meets a lock or a deadlock
         std::chrono::microseconds max_gap = std::chrono::hours(7 * 24);  // between complete runs
     } limits;
+    struct Keys {
+        /// Scopes that a key may be given.
+        std::vector<std::string> scopes = {"read:experiences", "write:experiences",
+                                           "read:consumers",   "write:consumers",
+                                           "read:analytics",   "admin"};
+    } keys;
     struct Log {
         std::string level = "info";
         std::string format = "text";

@@ -33,6 +33,7 @@ Member of_rule(Config&, PolicyRule& rule) {
 }
 
 using Database = Config::Database;
+using Keys = Config::Keys;
 using Limits = Config::Limits;
 using Log = Config::Log;
 
@@ -81,6 +82,10 @@ const Option kTable[] = {
      .member = of_config<&Config::limits, &Limits::max_gap>,
      .help = "after so long without a complete run a job's actions wait for `keyrota resume`",
      .range = {kHour, 400 * kDay, kSecond}},
+    {.path = "keys.scopes",
+     .member = of_config<&Config::keys, &Keys::scopes>,
+     .help = "the scopes that a key may be given",
+     .range = {1, 200}},
     {.path = "log.level",
      .member = of_config<&Config::log, &Log::level>,
      .help = "the least grave entries that are logged",
@@ -248,6 +253,17 @@ struct Reader {
         member->insert(place, item);
         return std::nullopt;
     }
+    std::optional<Complaint> operator()(std::vector<std::string>* member) const {
+        if (auto complaint = read_text(option, text)) return complaint;
+        // The environment and the command line separate words by commas, a CSV column by spaces.
+        if (text.find_first_of(" ,") != std::string_view::npos)
+            return Complaint{
+                fmt::format("an item of {} must not hold spaces or commas", option.path), ""};
+        if (std::find(member->begin(), member->end(), text) != member->end())
+            return Complaint{fmt::format("{} has {} twice", option.path, in_quotes(text)), ""};
+        member->emplace_back(text);
+        return std::nullopt;
+    }
 };
 
 struct Shower {
@@ -259,6 +275,9 @@ struct Shower {
         std::vector<std::string> items;
         for (const microseconds item : *member) items.push_back(to_string(item));
         return fmt::format("[{}]", fmt::join(items, ", "));
+    }
+    std::string operator()(const std::vector<std::string>* member) const {
+        return fmt::format("[{}]", fmt::join(*member, ", "));
     }
 };
 

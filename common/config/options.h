@@ -15,13 +15,14 @@
 namespace keyrota {
 
 /// The place that an option fills. Its type says what the option takes: a text, a whole number, a
-/// duration, a path, or a list of durations (kept longest first).
-using Member = std::variant<std::string*, std::int64_t*, std::chrono::microseconds*,
-                            std::filesystem::path*, std::vector<std::chrono::microseconds>*>;
+/// duration, a path, a list of durations (kept longest first) or a list of words.
+using Member =
+    std::variant<std::string*, std::int64_t*, std::chrono::microseconds*, std::filesystem::path*,
+                 std::vector<std::chrono::microseconds>*, std::vector<std::string>*>;
 
-/// Inclusive bounds: of a number itself, of a duration in microseconds, of a text or path its
-/// length in bytes. A duration must also be a multiple of `step`, since PostgreSQL and libpq would
-/// cut the rest off.
+/// Inclusive bounds: of a number itself, of a duration in microseconds, of a text, word
+/// or path its length in bytes. A duration must also be a multiple of `step`, since PostgreSQL and
+/// libpq would cut the rest off.
 struct Range {
     std::int64_t min = 0;
     std::int64_t max = std::numeric_limits<std::int64_t>::max();

@@ -64,6 +64,11 @@ struct ToJson {
         for (const auto duration : *durations) list.add(interval(duration));
         return list;
     }
+    Poco::Dynamic::Var operator()(const std::vector<std::string>* words) const {
+        Poco::JSON::Array list;
+        for (const std::string& word : *words) list.add(word);
+        return list;
+    }
 };
 
 std::string rule_json(PolicyRule rule) {

@@ -2,10 +2,7 @@
 
 #include <Poco/JSON/Object.h>
 #include <Poco/JSON/Parser.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -16,6 +13,7 @@
 #include "error/error.h"
 #include "postgres/cursor.h"
 #include "report/json_text.h"
+#include "report/new_file.h"
 #include "secret/sha256.h"
 
 namespace keyrota {
@@ -88,55 +86,6 @@ std::string line_of(const PlanHeader& header) {
                 fmt::format("cannot {} {}: {}", verb, file.string(), std::strerror(errno)));
 }
 
-// A file beside the one that it becomes: readers see the old plan or the new one, never a half.
-class NewFile {
-  public:
-    explicit NewFile(fs::path target)
-        : target_(std::move(target)), path_(target_.string() + ".new") {
-        fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-        if (fd_ < 0) cannot("write", target_);
-        if (::fchmod(fd_, 0600) != 0) cannot("write", target_);
-    }
-    ~NewFile() {
-        if (fd_ < 0) return;
-        ::close(fd_);
-        ::unlink(path_.c_str());
-    }
-    NewFile(const NewFile&) = delete;
-    NewFile& operator=(const NewFile&) = delete;
-
-    void write(std::string_view text) {
-        digest_.add(text);
-        buffer_ += text;
-        if (buffer_.size() > 1 << 16) flush();
-    }
-    std::string finish() {
-        flush();
-        if (::fsync(fd_) != 0) cannot("write", target_);
-        ::close(fd_);
-        fd_ = -1;
-        if (::rename(path_.c_str(), target_.c_str()) != 0) cannot("write", target_);
-        return to_hex(digest_.finish());
-    }
-
-  private:
-    void flush() {
-        for (std::string_view left = buffer_; !left.empty();) {
-            const ssize_t wrote = ::write(fd_, left.data(), left.size());
-            if (wrote < 0 && errno == EINTR) continue;
-            if (wrote < 0) cannot("write", target_);
-            left.remove_prefix(static_cast<std::size_t>(wrote));
-        }
-        buffer_.clear();
-    }
-
-    fs::path target_;
-    fs::path path_;
-    int fd_ = -1;
-    std::string buffer_;
-    Sha256 digest_;
-};
-
 std::ifstream open_plan(const fs::path& file) {
     errno = 0;
     std::ifstream in(file, std::ios::binary);
@@ -187,14 +136,20 @@ PlannedAction action_of(const std::string& line) {
 std::string write_plan_file(Run& run, const fs::path& file,
                             const std::function<void(const PlannedAction&)>& see) {
     NewFile out(file);
-    out.write(line_of(PlanHeader{run.session.one(kInstallation).text("uuid"), run.run_id,
-                                 run.job.name, run.as_of}));
+    Sha256 digest;
+    const auto write = [&](const std::string& line) {
+        digest.add(line);
+        out.write(line);
+    };
+    write(line_of(PlanHeader{run.session.one(kInstallation).text("uuid"), run.run_id, run.job.name,
+                             run.as_of}));
     for_each_row(run.session, sql::planned_actions, {{"run_id", run.run_id}}, [&](const Row& row) {
         const PlannedAction action = action_of(row);
-        out.write(line_of(action));
+        write(line_of(action));
         see(action);
     });
-    return out.finish();
+    out.finish();
+    return to_hex(digest.finish());
 }
 
 PlanHeader read_plan_header(const fs::path& file) {

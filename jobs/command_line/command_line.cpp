@@ -7,6 +7,7 @@
 #include "command_line/commands.h"
 #include "error/print_error.h"
 #include "error/suggestion.h"
+#include "secret/key_format.h"
 
 namespace keyrota {
 namespace {
@@ -43,10 +44,21 @@ ExitCode wrong_usage(const CLI::App& app, const CLI::ParseError& error, std::ost
     return ExitCode::usage;
 }
 
+// Before anything reads, logs or repeats what was typed; whatever the command.
+void refuse_secrets(int argc, const char* const* argv) {
+    for (int i = 1; i < argc; ++i)
+        if (may_hold_secret(argv[i]))
+            throw Error(
+                ExitCode::usage,
+                "a secret must not stand on the command line: others can read it there",
+                "Name a key by its key_id or as prefix...hint, and rotate this one: it was shown.");
+}
+
 }  // namespace
 
 ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
                           std::ostream& errors) {
+    refuse_secrets(argc, argv);
     Program program{.out = out, .errors = errors};
     CLI::App app(
         "keyrota audits and rotates API keys in a PostgreSQL key database: a batch job runner for "
@@ -76,6 +88,9 @@ ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
     declare_runs(commands, program);
     declare_findings(commands, program);
     declare_explain(commands, program);
+    declare_keys(commands, program);
+    declare_owners(commands, program);
+    declare_teams(commands, program);
     declare_database(commands, program);
     declare_config(commands, program);
     declare_audit(commands, program);
