@@ -34,7 +34,8 @@ TEST_F(KeyChanges, AnUpdateSetsWhatItSaysAndTheTrailHoldsWhatDiffers) {
                    " expires_at, policy_rule_id) from keyrota.key"),
               "(1,payments,\"{read:experiences,write:consumers}\",Pro,600,active,"
               "\"2099-01-01 00:00:00+00\",)");
-    EXPECT_EQ(text("select payload::jsonb - 'actor' - 'at_us' from keyrota.audit_entry"),
+    EXPECT_EQ(text("select payload::jsonb - 'actor' - 'at_us' from keyrota.audit_entry"
+                   " where action = 'key.update'"),
               text("select jsonb_build_object('action', 'key.update', 'key_id', 1, 'run_id', null,"
                    " 'why', null, 'before', '{\"name\": \"checkout\", \"owner_id\": null,"
                    " \"scopes\": [\"read:experiences\", \"admin\"], \"service_plan\": null,"
@@ -234,7 +235,9 @@ TEST_F(KeyChanges, ManyAreChangedInBatchesOfTheirOwnBlocks) {
                                     {{"KEYROTA_LIMITS_BATCH_SIZE", "4"}});
     EXPECT_EQ(object(outcome)->getValue<int>("changed"), 11);
     EXPECT_EQ(audited("key.deactivate"), 11);
-    EXPECT_EQ(number("select count(*) from keyrota.audit_block"), 3);
+    EXPECT_EQ(number("select count(distinct block_id) from keyrota.audit_entry"
+                     " where action = 'key.deactivate'"),
+              3);
     expect_trail_verifies();
 }
 
@@ -265,7 +268,8 @@ TEST_F(KeyChanges, ADeletedKeyLeavesItsRecordInTheTrailAndItsFindingsClosed) {
             << table;
     EXPECT_EQ(text("select (status, resolution, decided_why) from keyrota.finding"),
               "(resolved,\"by hand\",\"the key was deleted\")");
-    EXPECT_EQ(text("select payload::jsonb -> 'before' from keyrota.audit_entry"),
+    EXPECT_EQ(text("select payload::jsonb -> 'before' from keyrota.audit_entry"
+                   " where action = 'key.delete'"),
               text("select jsonb_build_object('source', 'native', 'lineage_id', 1,"
                    " 'predecessor_id', null, 'owner_id', 1, 'name', 'old', 'type', 'secret',"
                    " 'environment', 'production', 'prefix', 'sk_live_', 'hint', 'abcd', 'scopes',"

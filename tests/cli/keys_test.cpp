@@ -72,7 +72,8 @@ TEST_F(Keys, ACreatedKeyIsStoredByItsHashAndItsSecretIsShownOnce) {
 
     EXPECT_EQ(outcome.out.find(secret), outcome.out.rfind(secret)) << "once";
     EXPECT_THAT(keyrota({"keys", "show", "1"}).out, Not(HasSubstr(secret)));
-    const std::string payload = text("select payload from keyrota.audit_entry");
+    const std::string payload =
+        text("select payload from keyrota.audit_entry where action = 'key.create'");
     EXPECT_THAT(payload,
                 AllOf(HasSubstr("key.create"), HasSubstr("\"owner_id\": 1"), Not(HasSubstr(secret)),
                       Not(HasSubstr("hash")), Not(HasSubstr("example.com"))));

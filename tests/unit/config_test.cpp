@@ -424,7 +424,7 @@ const BadFile kBadFiles[] = {
      "1:7: unknown option \"colour\"\n  HINT: Known here: level, format, file."},
     {"DottedName", "log.level: info",
      "1:1: unknown option \"log.level\"\n"
-     "  HINT: Known here: database, limits, log, data_dir, policy."},
+     "  HINT: Known here: database, limits, keys, log, data_dir, policy."},
     {"UnknownOptionOfARule",
      "policy:\n  rules:\n    - name: a\n      type: test\n"
      "      match: {type: test}\n",
@@ -448,7 +448,7 @@ const BadFile kBadFiles[] = {
      "2:3: log must be a mapping, not a list\n  HINT: Known here: level, format, file."},
     {"TextForTheConfiguration", "nonsense",
      "1:1: the configuration must be a mapping, not a single value\n"
-     "  HINT: Known here: database, limits, log, data_dir, policy."},
+     "  HINT: Known here: database, limits, keys, log, data_dir, policy."},
     {"NoValue", "log:\n  level:\n  format: json\n",
      "2:3: log.level must be a single value, not empty\n  HINT: Write '' for an empty text."},
     {"NullValue", "log:\n  file: ~\n",
@@ -825,6 +825,7 @@ TEST_F(ConfigTest, CheckNamesTheFileAndCountsTheRules) {
 TEST_F(ConfigTest, ShowAlignsOptionValueAndOrigin) {
     given_file("log:\n  format: json\n");
     sources_.flags["data_dir"] = "/srv/keyrota";
+    sources_.environment["KEYROTA_KEYS_SCOPES"] = "admin";  // all of them are wider than a column
     std::ostringstream out;
     EXPECT_EQ(config_show(sources_, false, out), ExitCode::done);
     std::string text = out.str();
@@ -857,8 +858,12 @@ TEST_F(ConfigTest, ShowSpeaksJson) {
     EXPECT_EQ(document->getValue<std::string>("file"), sources_.file->string());
     const auto settings = document->getArray("settings");
     ASSERT_EQ(settings->size(), load().settings.size());
-    const auto file = settings->getObject(12);
-    EXPECT_EQ(file->getValue<std::string>("option"), "log.file");
+    Poco::JSON::Object::Ptr file;
+    for (const auto& setting : *settings)
+        if (const auto object = setting.extract<Poco::JSON::Object::Ptr>();
+            object->getValue<std::string>("option") == "log.file")
+            file = object;
+    ASSERT_TRUE(file);
     EXPECT_EQ(file->getValue<std::string>("value"), "a\\b\"c");
     EXPECT_EQ(file->getValue<std::string>("origin"), sources_.file->string() + ":1");
 }
