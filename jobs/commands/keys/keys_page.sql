@@ -41,10 +41,11 @@ select key_id, source, external_id, name, type, environment, prefix, hint, maske
                 or (s.expires_at > now() and s.expires_at <= now() + :expires_within * interval '1 microsecond'))
            and (cast(:unused_for as bigint) is null
                 or coalesce(a.last_used_at, k.created_at) <= now() - :unused_for * interval '1 microsecond')
-           and (cast(:created_before as bigint) is null or k.created_at < keyrota.instant(:created_before))) keys
- where (cast(:after as bigint) is null or cast(:sort as text) <> 'key_id'
-        or case when cast(:descending as int) = 1 then key_id < :after else key_id > :after end)
-   and (cast(:after as bigint) is null or cast(:sort as text) = 'key_id'
+           and (cast(:created_before as bigint) is null or k.created_at < keyrota.instant(:created_before))
+           and (cast(:after as bigint) is null or cast(:sort as text) <> 'key_id'  -- on both, or one is read from its end
+                or case when cast(:descending as int) = 1 then k.key_id < :after and s.key_id < :after
+                        else k.key_id > :after and s.key_id > :after end)) keys
+ where (cast(:after as bigint) is null or cast(:sort as text) = 'key_id'
         or case when cast(:descending as int) = 1
                 then (place_number, place_text, key_id)
                      < (cast(:after_number as bigint), cast(:after_text as text), cast(:after as bigint))
