@@ -59,7 +59,12 @@ TEST_F(KeyChangeFaults, KilledAnywhereItIsRunAgainToTheSameEnd) {
         SCOPED_TRACE(action);
         for (int i = 0; i < 4; ++i) {
             Program change = start_slow(words);
-            std::this_thread::sleep_for(milliseconds(random() % 400));
+            // Somewhere in a batch, each time further on.
+            wait_until(
+                fmt::format("(select count(*) from keyrota.audit_entry"
+                            " where action = '{}') >= {}",
+                            action, i * 120));
+            std::this_thread::sleep_for(milliseconds(random() % 100));
             change.signal(SIGKILL);
             change.wait();
         }
