@@ -17,6 +17,7 @@
 #include "postgres/caller.h"
 #include "postgres/database.h"
 #include "progress/progress.h"
+#include "report/escape.h"
 #include "runner/duty_cycle.h"
 
 namespace keyrota {
@@ -284,9 +285,10 @@ ExitCode keys_change(const Config& config, KeyAction action, const KeySelection&
     look(change, selection);
     const ChangeReport& report = change.report;
     if (selection.keys.size() == 1 && report.refused == 1)
-        throw Error(ExitCode::usage,
-                    fmt::format("key {} is not {}d: {}", report.first_refused.front().key_id,
-                                name_of(action), report.first_refused.front().refused));
+        throw Error(
+            ExitCode::usage,
+            fmt::format("key {} is not {}d: {}", report.first_refused.front().key_id,
+                        name_of(action), for_terminal(report.first_refused.front().refused)));
     if (options.dry_run) {
         show(change, out);
         require_few_enough(change);

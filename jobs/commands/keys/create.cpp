@@ -6,6 +6,8 @@
 #include <fmt/ostream.h>
 #include <openssl/crypto.h>
 
+#include <sstream>
+
 #include "audit/audit.h"
 #include "commands/find_named.h"
 #include "commands/key_facts.h"

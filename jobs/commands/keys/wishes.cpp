@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <limits>
 
 #include "commands/find_named.h"
 #include "commands/keys/create.h"
