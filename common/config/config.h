@@ -48,6 +48,12 @@ struct Config {
         std::chrono::microseconds idle_runs = std::chrono::hours(7 * 24);   // found and did nothing
         std::chrono::microseconds findings = std::chrono::hours(400 * 24);  // resolved ones
     } retention;
+    struct Keys {
+        /// Scopes that a key may be given.
+        std::vector<std::string> scopes = {"read:experiences", "write:experiences",
+                                           "read:consumers",   "write:consumers",
+                                           "read:analytics",   "admin"};
+    } keys;
     struct Log {
         std::string level = "info";
         std::string format = "text";

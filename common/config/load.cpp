@@ -20,6 +20,7 @@ namespace keyrota {
 namespace {
 
 using Durations = std::vector<std::chrono::microseconds>;
+using Words = std::vector<std::string>;
 
 // Names that begin like an option's variable and are none.
 constexpr std::string_view kFileVariable = "KEYROTA_CONFIG";
@@ -77,7 +78,19 @@ struct Text {
 };
 
 bool is_list(const Member& member) {
-    return std::holds_alternative<Durations*>(member);
+    return std::holds_alternative<Durations*>(member) || std::holds_alternative<Words*>(member);
+}
+
+/// What takes several values begins anew.
+void clear(const Member& member) {
+    if (auto* const* durations = std::get_if<Durations*>(&member)) (*durations)->clear();
+    if (auto* const* words = std::get_if<Words*>(&member)) (*words)->clear();
+    if (auto* const* schedules = std::get_if<Schedules*>(&member)) (*schedules)->clear();
+}
+
+const char* list_hint(const Member& member) {
+    return std::holds_alternative<Words*>(member) ? "For example [read, write], or [] for none."
+                                                  : "For example [30d, 7d], or [] for none.";
 }
 
 bool is_text(const Member& member) {
@@ -117,8 +130,7 @@ void set_value(Loading& loading, const Option& option, Draft& draft,
                const std::vector<Text>& texts) {
     const Member member = option.member(loading.config, draft.rule);
     if (is_text(member)) return set_text(loading, option, draft, texts.front());
-    if (is_list(member)) std::get<Durations*>(member)->clear();
-    if (is_schedules(member)) std::get<Schedules*>(member)->clear();
+    clear(member);
     for (const Text& text : texts)
         if (auto complaint = read_value(option, member, text.text))
             loading.problems.push_back({text.place, *std::move(complaint)});
@@ -150,13 +162,13 @@ void set_from_text(Loading& loading, const Option& option, const std::string& te
                    const Place& place, const std::string& origin) {
     Draft& draft = loading.defaults;
     draft.origins[option.path] = origin;
-    if (!is_list(option.member(loading.config, draft.rule))) {
+    const Member member = option.member(loading.config, draft.rule);
+    if (!is_list(member)) {
         set_value(loading, option, draft, {{text, place}});
     } else if (const auto items = split(text, place)) {
         set_value(loading, option, draft, *items);
     } else {
-        complain(loading, place, option.path + " must be a list",
-                 "For example [30d, 7d], or [] for none.");
+        complain(loading, place, option.path + " must be a list", list_hint(member));
     }
 }
 
@@ -266,7 +278,7 @@ void visit_option(Loading& loading, const Option& option, const YAML::Node& key,
         if (!value.IsSequence())
             return complain(loading, place,
                             fmt::format("{} must be a list, not {}", option.path, kind_of(value)),
-                            "For example [30d, 7d], or [] for none.");
+                            list_hint(member));
         for (const YAML::Node& item : value) {
             const Place where = place_of(loading, item, value);
             if (is_usable(loading, "an item of " + option.path, item, where))

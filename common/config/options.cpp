@@ -34,6 +34,7 @@ Member of_rule(Config&, PolicyRule& rule) {
 }
 
 using Database = Config::Database;
+using Keys = Config::Keys;
 using Limits = Config::Limits;
 using Retention = Config::Retention;
 using Log = Config::Log;
@@ -97,6 +98,10 @@ const Option kTable[] = {
      .member = of_config<&Config::retention, &Retention::findings>,
      .help = "how long `prune` leaves a finding after it was resolved",
      .range = {30 * kDay, 3650 * kDay, kSecond}},
+    {.path = "keys.scopes",
+     .member = of_config<&Config::keys, &Keys::scopes>,
+     .help = "the scopes that a key may be given",
+     .range = {1, 200}},
     {.path = "log.level",
      .member = of_config<&Config::log, &Log::level>,
      .help = "the least grave entries that are logged",
@@ -310,6 +315,17 @@ struct Reader {
     std::optional<Complaint> operator()(Schedules* member) const {
         return read_schedule(option, text, *member);
     }
+    std::optional<Complaint> operator()(std::vector<std::string>* member) const {
+        if (auto complaint = read_text(option, text)) return complaint;
+        // The environment and the command line separate words by commas, a CSV column by spaces.
+        if (text.find_first_of(" ,") != std::string_view::npos)
+            return Complaint{
+                fmt::format("an item of {} must not hold spaces or commas", option.path), ""};
+        if (std::find(member->begin(), member->end(), text) != member->end())
+            return Complaint{fmt::format("{} has {} twice", option.path, in_quotes(text)), ""};
+        member->emplace_back(text);
+        return std::nullopt;
+    }
 };
 
 struct Shower {
@@ -327,6 +343,9 @@ struct Shower {
         for (const auto& [job, schedule] : *member)
             entries.push_back(fmt::format("{}: {}", job, schedule));
         return fmt::format("{{{}}}", fmt::join(entries, ", "));
+    }
+    std::string operator()(const std::vector<std::string>* member) const {
+        return fmt::format("[{}]", fmt::join(*member, ", "));
     }
 };
 

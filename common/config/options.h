@@ -20,14 +20,15 @@ namespace keyrota {
 using Schedules = std::map<std::string, std::string>;
 
 /// The place that an option fills. Its type says what the option takes: a text, a whole number, a
-/// duration, a path, a list of durations (kept longest first), or schedules of jobs.
+/// duration, a path, a list of durations (kept longest first), a list of words, or schedules of
+/// jobs.
 using Member =
     std::variant<std::string*, std::int64_t*, std::chrono::microseconds*, std::filesystem::path*,
-                 std::vector<std::chrono::microseconds>*, Schedules*>;
+                 std::vector<std::chrono::microseconds>*, std::vector<std::string>*, Schedules*>;
 
-/// Inclusive bounds: of a number itself, of a duration in microseconds, of a text or path its
-/// length in bytes. A duration must also be a multiple of `step`, since PostgreSQL and libpq would
-/// cut the rest off.
+/// Inclusive bounds: of a number itself, of a duration in microseconds, of a text, word
+/// or path its length in bytes. A duration must also be a multiple of `step`, since PostgreSQL and
+/// libpq would cut the rest off.
 struct Range {
     std::int64_t min = 0;
     std::int64_t max = std::numeric_limits<std::int64_t>::max();

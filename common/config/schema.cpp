@@ -79,6 +79,19 @@ struct Describer {
         for (const microseconds duration : *member) durations->add(to_string(duration));
         set_default(durations);
     }
+    void operator()(const std::vector<std::string>* member) const {
+        Object::Ptr word = object();
+        word->set("type", "string");
+        word->set("minLength", option.range.min);
+        word->set("maxLength", option.range.max);
+        word->set("pattern", "^[^ ,]+$");
+        schema.set("type", "array");
+        schema.set("items", word);
+        schema.set("uniqueItems", true);
+        Array::Ptr words = new Array;
+        for (const std::string& one : *member) words->add(one);
+        set_default(words);
+    }
     void operator()(const Schedules*) const {
         Object::Ptr schedule = object();
         schedule->set("type", array("string", "boolean"));  // YAML 1.1 reads `off` as false

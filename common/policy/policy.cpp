@@ -65,6 +65,11 @@ struct ToJson {
         return list;
     }
     Poco::Dynamic::Var operator()(const Schedules*) const { return {}; }  // no rule has any
+    Poco::Dynamic::Var operator()(const std::vector<std::string>* words) const {
+        Poco::JSON::Array list;
+        for (const std::string& word : *words) list.add(word);
+        return list;
+    }
 };
 
 std::string rule_json(PolicyRule rule) {

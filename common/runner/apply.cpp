@@ -4,43 +4,18 @@
 
 #include <algorithm>
 #include <limits>
-#include <thread>
 
 #include "common_sql.h"
 #include "error/error.h"
 #include "plan/action.h"
 #include "progress/progress.h"
+#include "runner/duty_cycle.h"
 
 namespace keyrota {
 namespace {
 
 constexpr Statement kAnalyzePlan{"analyze_plan_item",
                                  "select keyrota.analyze_plan_item()::text as done"};
-
-// `limits.duty`: courtesy to the live database between batches. A signal ends a pause, which may be
-// 99 times as long as the batch before it.
-class DutyCycle {
-  public:
-    DutyCycle(std::int64_t percent, const Interruption& interruption)
-        : percent_(percent), interruption_(interruption) {}
-    void pause_after_batch() {
-        using Clock = std::chrono::steady_clock;
-        constexpr Clock::duration kLookUp = std::chrono::milliseconds(100);
-        const Clock::time_point worked_until = Clock::now();
-        if (percent_ < 100) {
-            const Clock::time_point until =
-                worked_until + (worked_until - since_) * (100 - percent_) / percent_;
-            while (Clock::now() < until && !interruption_.requested())
-                std::this_thread::sleep_for(std::min(kLookUp, until - Clock::now()));
-        }
-        since_ = Clock::now();
-    }
-
-  private:
-    std::int64_t percent_;
-    const Interruption& interruption_;
-    std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
-};
 
 // The keys of one transaction: a dense stretch of the check's items in key order.
 struct Batch {

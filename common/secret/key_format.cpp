@@ -82,6 +82,17 @@ bool has_valid_checksum(std::string_view secret) {
     return secret.substr(checked) == checksum_of(secret.substr(0, checked));
 }
 
+bool may_hold_secret(std::string_view text) {
+    constexpr std::size_t kFewest = 20;
+    for (const std::string_view prefix : {"pk_live_", "sk_live_", "pk_test_", "sk_test_"})
+        for (std::size_t at = text.find(prefix); at != std::string_view::npos;
+             at = text.find(prefix, at + 1)) {
+            const std::string_view rest = text.substr(at + prefix.size());
+            if (std::min(rest.find_first_not_of(kBase62), rest.size()) >= kFewest) return true;
+        }
+    return has_valid_checksum(text.substr(text.find('=') + 1));  // --option=value, or all of it
+}
+
 std::string_view secret_hint(std::string_view secret) {
     assert(secret.size() > kTailLength);
     return secret.substr(secret.size() - kSecretChecksumLength - kHintLength, kHintLength);

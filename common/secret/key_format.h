@@ -39,6 +39,11 @@ std::string make_secret(std::string_view prefix, std::string_view random);
 /// them. Says nothing about whether such a key was ever issued.
 bool has_valid_checksum(std::string_view secret);
 
+/// Whether the text holds what may be a secret: `pk_` or `sk_`, `live_` or `test_` and 20 or more
+/// base62 characters (other issuers' keys look so too), or a value with a valid checksum. For
+/// places where none may ever stand; the cost of a wrong guess is a clear error.
+bool may_hold_secret(std::string_view text);
+
 /// The last four of the random characters: with the prefix, all of a secret that may be shown. The
 /// secret must be of this format.
 std::string_view secret_hint(std::string_view secret);

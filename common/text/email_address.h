@@ -1,12 +1,15 @@
 #pragma once
 
+#include <optional>
+#include <string>
 #include <string_view>
 
 namespace keyrota {
 
-/// Whether mail can be addressed to it: one address and nothing else (RFC 5321's dot-atom, one @, a
-/// domain of labels), letters beyond ASCII allowed (RFC 6531). No display name, no quotes, no
-/// comment, no line break, 254 bytes at most. Says nothing about whether anybody reads it.
-bool is_email_address(std::string_view text);
+/// Why mail cannot go to this address (`it has no @`); nothing where it can. Takes the plain form
+/// of RFC 5322, dot-atom@domain on one line, at most 64 bytes before the @ and 254 in all; letters
+/// beyond ASCII as UTF-8 (RFC 6531). No quoted local parts, comments, display names or address
+/// literals.
+std::optional<std::string> why_no_email_address(std::string_view text);
 
 }  // namespace keyrota

@@ -8,6 +8,7 @@
 #include "command_line/commands.h"
 #include "error/print_error.h"
 #include "error/suggestion.h"
+#include "secret/key_format.h"
 
 namespace keyrota {
 namespace {
@@ -44,10 +45,21 @@ ExitCode wrong_usage(const CLI::App& app, const CLI::ParseError& error, std::ost
     return ExitCode::usage;
 }
 
+// Before anything reads, logs or repeats what was typed; whatever the command.
+void refuse_secrets(int argc, const char* const* argv) {
+    for (int i = 1; i < argc; ++i)
+        if (may_hold_secret(argv[i]))
+            throw Error(
+                ExitCode::usage,
+                "a secret must not stand on the command line: others can read it there",
+                "Name a key by its key_id or as prefix...hint, and rotate this one: it was shown.");
+}
+
 }  // namespace
 
 ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
                           std::ostream& errors) {
+    refuse_secrets(argc, argv);
     Program program{.out = out, .errors = errors};
     program.sources.jobs = job_names();
     CLI::App app(
@@ -81,15 +93,14 @@ ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
     declare_findings(commands, program);
     declare_explain(commands, program);
     declare_policy(commands, program);
+    declare_keys(commands, program);
+    declare_owners(commands, program);
+    declare_teams(commands, program);
     declare_database(commands, program);
     declare_config(commands, program);
     declare_audit(commands, program);
     declare_cron(commands, program);
     declare_sample(commands, program);
-    Command keys = commands.add_group("keys", "Bring keys of other systems in");
-    declare_keys_import(keys, program);
-    Command owners = commands.add_group("owners", "Bring owners in");
-    declare_owners_import(owners, program);
 
     try {
         app.parse(argc, argv);

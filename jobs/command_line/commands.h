@@ -13,13 +13,16 @@ void declare_status(Command& app, Program& program);
 void declare_doctor(Command& app, Program& program);
 void declare_findings(Command& app, Program& program);
 void declare_explain(Command& app, Program& program);
+void declare_keys(Command& app, Program& program);
+void declare_keys_import(Command& keys, Program& program);
+void declare_owners(Command& app, Program& program);
+void declare_owners_import(Command& owners, Program& program);
+void declare_teams(Command& app, Program& program);
 void declare_database(Command& app, Program& program);
 void declare_policy(Command& app, Program& program);
 void declare_config(Command& app, Program& program);
 void declare_audit(Command& app, Program& program);
 void declare_cron(Command& app, Program& program);
 void declare_sample(Command& app, Program& program);
-void declare_keys_import(Command& keys, Program& program);
-void declare_owners_import(Command& owners, Program& program);
 
 }  // namespace keyrota

@@ -9,39 +9,17 @@
 
 #include "commands/audit.h"
 #include "commands/find_key.h"
+#include "commands/key_facts.h"
 #include "commands/policy.h"
 #include "finding/severity.h"
 #include "jobs_sql.h"
 #include "postgres/database.h"
 #include "report/escape.h"
-#include "report/facts.h"
 
 namespace keyrota {
 namespace {
 
 constexpr std::int64_t kAuditEntries = 20;
-
-Facts key_facts(const Row& key) {
-    Facts facts;
-    facts.add("key_id", key.int64("key_id"));
-    facts.add("key", key.text("masked"));
-    for (const char* name : {"name", "status", "type", "environment", "scopes", "service_plan"})
-        facts.add(name, text_cell(key, name));
-    facts.add("limit_per_minute", number_cell(key, "limit_per_minute"));
-    facts.add("owner", text_cell(key, "owner"));
-    facts.add("owner_name", text_cell(key, "owner_name"));
-    facts.add("owner_left", key.optional_int64("owner_left").value_or(0) != 0
-                                ? Cell(std::string("yes"))
-                                : Cell{});
-    facts.add("team", text_cell(key, "team"));
-    facts.add("source", text_cell(key, "source"));
-    facts.add("created_at", instant_cell(key, "created_at"));
-    facts.add("age_days", number_cell(key, "age_days"));
-    for (const char* name : {"expires_at", "last_used_at", "retire_at", "deactivated_at"})
-        facts.add(name, instant_cell(key, name));
-    facts.add("predecessor_id", number_cell(key, "predecessor_id"));
-    return facts;
-}
 
 void print_policy(const KeyPolicy& policy, std::ostream& out) {
     if (policy.is_default)
@@ -99,7 +77,7 @@ ExitCode explain(const LoadedConfig& loaded, const std::string& key, Format form
     Session session = open_session(loaded.config, Access::runner);
     const Transaction reading(session);
     const std::int64_t key_id = find_key(session, key);
-    const Row row = session.one(sql::explain_key, {{"key_id", key_id}});
+    const Row row = key_facts_row(session, key_id);
     const KeyPolicy policy = policy_of_key(session, loaded, key_id, row.text_or("policy_rule", ""));
     const Cell refused = text_cell(row, "refused_because");
 

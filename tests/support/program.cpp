@@ -108,6 +108,9 @@ Program::Program(const Arguments& argv, const Start& start) : on_terminal_(start
     posix_spawnattr_destroy(&attributes);
     ::close(input);  // on a terminal its end of it: once for all three streams
     if (failed != 0) throw std::runtime_error("cannot start " + argv.front());
+    // Typed ahead: the terminal keeps it until it is read.
+    if (on_terminal_ && ::write(out_, start.input.data(), start.input.size()) < 0)
+        throw std::runtime_error("cannot type");
 }
 
 Program::Program(Program&& other) noexcept
@@ -248,10 +251,11 @@ Outcome ProgramTest::keyrota(const Arguments& arguments, const Environment& extr
     return start(arguments, extra).wait();
 }
 
-Outcome ProgramTest::keyrota_on_terminal(const Arguments& arguments) {
-    return test::run(
-        keyrota_argv(arguments),
-        {.environment = environment_, .on_terminal = true, .directory = scratch_.path()});
+Outcome ProgramTest::keyrota_on_terminal(const Arguments& arguments, const std::string& typed) {
+    return test::run(keyrota_argv(arguments), {.environment = environment_,
+                                               .input = typed,
+                                               .on_terminal = true,
+                                               .directory = scratch_.path()});
 }
 
 Session& ProgramTest::admin() {

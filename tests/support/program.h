@@ -20,7 +20,7 @@ using Environment = std::map<std::string, std::string>;
 /// How a program is started. Nothing of the test's own environment reaches it.
 struct Start {
     Environment environment = {};
-    std::string input = {};    // its standard input
+    std::string input = {};    // its standard input; on a terminal, what is typed
     bool on_terminal = false;  // its three streams are one pseudo-terminal: all it says is `out`
     std::filesystem::path directory = "/";
 };
@@ -97,7 +97,7 @@ class ProgramTest : public DatabaseTest {
     /// @param extra variables for this start only; they win.
     Program start(const Arguments& arguments, const Environment& extra = {});
     Outcome keyrota(const Arguments& arguments, const Environment& extra = {});
-    Outcome keyrota_on_terminal(const Arguments& arguments);
+    Outcome keyrota_on_terminal(const Arguments& arguments, const std::string& typed = "");
 
     /// A superuser's session, which sees what others do.
     Session& admin();

@@ -328,6 +328,22 @@ TEST_F(ConfigTest, NoticesAreSortedLongestFirst) {
     EXPECT_THAT(config().policy[0].expiry_notice_before, ElementsAre(9600h, 168h, 36h, 24h, 1s));
 }
 
+TEST_F(ConfigTest, AListOfWordsKeepsItsOrderAndReplacesTheDefault) {
+    EXPECT_EQ(setting("keys.scopes"),
+              "[read:experiences, write:experiences, read:consumers, write:consumers, "
+              "read:analytics, admin] from default");
+    given_file("keys:\n  scopes: [write, admin, 'read:x']\n");
+    EXPECT_THAT(config().keys.scopes, ElementsAre("write", "admin", "read:x"));
+    sources_.environment["KEYROTA_KEYS_SCOPES"] = "b,a";
+    EXPECT_THAT(config().keys.scopes, ElementsAre("b", "a"));
+    sources_.environment["KEYROTA_KEYS_SCOPES"] = "[]";
+    EXPECT_THAT(config().keys.scopes, IsEmpty());
+    sources_.environment["KEYROTA_KEYS_SCOPES"] = "";
+    EXPECT_EQ(errors(),
+              "environment KEYROTA_KEYS_SCOPES: keys.scopes must be a list\n"
+              "  HINT: For example [read, write], or [] for none.");
+}
+
 TEST_F(ConfigTest, BoundsAreInclusive) {
     given_file(
         "limits: {batch_size: 1, duty: 1, max_tries: 1}\n"
@@ -512,6 +528,17 @@ const BadFile kBadFiles[] = {
      "1:14: not valid YAML: the referenced anchor is not defined\n"
      "  HINT: A text that begins with * stands in quotes: '*/5 * * * *'."},
     {"DeepNesting", std::string(100'000, '['), "1:1: not valid YAML: bad file"},
+    {"ScopeTwice", "keys: {scopes: [a, b, a]}", "1:23: keys.scopes has \"a\" twice"},
+    {"ScopeThatIsTwo", "keys: {scopes: [a b]}",
+     "1:17: an item of keys.scopes must not hold spaces or commas"},
+    {"ScopeWithAComma", "keys: {scopes: ['a,b']}",
+     "1:17: an item of keys.scopes must not hold spaces or commas"},
+    {"ScopeThatIsEmpty", "keys: {scopes: ['']}", "1:17: keys.scopes must not be empty"},
+    {"ScopeThatIsTooLong", "keys: {scopes: [" + std::string(201, 'a') + "]}",
+     "1:17: keys.scopes must not be longer than 200 bytes"},
+    {"ScopesThatAreNoList", "keys: {scopes: admin}",
+     "1:16: keys.scopes must be a list, not a single value\n"
+     "  HINT: For example [read, write], or [] for none."},
     {"NoticeTwice", "policy:\n  defaults:\n    expiry: {notice_before: [7d, 1d, 1w]}\n",
      "3:38: policy.defaults.expiry.notice_before has 7d twice"},
     {"NoticeOfZero", "policy: {defaults: {expiry: {notice_before: [0d]}}}",
@@ -1088,6 +1115,7 @@ TEST_F(ConfigTest, CheckNamesTheFileAndCountsTheRules) {
 TEST_F(ConfigTest, ShowAlignsOptionValueAndOrigin) {
     given_file("log:\n  format: json\n");
     sources_.flags["data_dir"] = "/srv/keyrota";
+    sources_.environment["KEYROTA_KEYS_SCOPES"] = "admin";  // all of them are wider than a column
     std::ostringstream out;
     EXPECT_EQ(config_show(sources_, false, out), ExitCode::done);
     std::string text = out.str();
@@ -1120,8 +1148,12 @@ TEST_F(ConfigTest, ShowSpeaksJson) {
     EXPECT_EQ(document->getValue<std::string>("file"), sources_.file->string());
     const auto settings = document->getArray("settings");
     ASSERT_EQ(settings->size(), load().settings.size());
-    const auto file = settings->getObject(12);
-    EXPECT_EQ(file->getValue<std::string>("option"), "log.file");
+    Poco::JSON::Object::Ptr file;
+    for (const auto& setting : *settings)
+        if (const auto object = setting.extract<Poco::JSON::Object::Ptr>();
+            object->getValue<std::string>("option") == "log.file")
+            file = object;
+    ASSERT_TRUE(file);
     EXPECT_EQ(file->getValue<std::string>("value"), "a\\b\"c");
     EXPECT_EQ(file->getValue<std::string>("origin"), sources_.file->string() + ":1");
 }

@@ -4,7 +4,11 @@ select k.key_id, k.name, k.prefix || '...' || k.hint as masked, k.source, k.type
        o.name as owner_name, o.email as owner, (o.active is false)::int::bigint as owner_left, t.name as team,
        keyrota.micros(k.created_at) as created_at, keyrota.micros(k.expires_at) as expires_at,
        keyrota.micros(k.last_used_at) as last_used_at, keyrota.micros(k.retire_at) as retire_at,
-       keyrota.micros(k.deactivated_at) as deactivated_at, k.predecessor_id, k.status, r.name as policy_rule,
+       keyrota.micros(k.deactivated_at) as deactivated_at, k.predecessor_id, k.lineage_id, k.status, r.name as policy_rule,
+       (select min(e.external_id) from keyrota.api_key_external e where e.key_id = k.key_id) as external_id,
+       (select x.successor_id from keyrota.rotation x where x.key_id = k.key_id and x.successor_id is not null
+         order by x.requested_at desc limit 1) as successor_id,
+       (select count(*) from keyrota.finding f where f.key_id = k.key_id and f.status <> 'resolved') as findings_open,
        extract(day from now() - k.created_at)::bigint as age_days,
        case when k.status = 'active' and (k.expires_at is null or k.expires_at > now()) then null
             when k.expires_at <= now() then 'its end date has come'

@@ -1,0 +1,89 @@
+#include "commands/find_named.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <optional>
+
+#include "config/options.h"
+#include "error/error.h"
+#include "error/suggestion.h"
+
+namespace keyrota {
+namespace {
+
+constexpr Statement kOwnerById{"owner_by_id",
+                               "select owner_id from keyrota.owner where owner_id = :owner_id"};
+constexpr Statement kOwnerByEmail{
+    "owner_by_email", "select owner_id from keyrota.owner where lower(email) = lower(:email)"};
+constexpr Statement kOwnerActive{
+    "owner_active",
+    "select active::int::bigint as active from keyrota.owner where owner_id = :owner_id"};
+// Enough of those that begin alike to find a slip of the finger.
+constexpr Statement kOwnersLike{
+    "owners_like",
+    "select email as name from keyrota.owner"
+    " where left(lower(email), 2) = left(lower(cast(:name as text)), 2) limit 5000"};
+constexpr Statement kTeamById{"team_by_id",
+                              "select team_id from keyrota.team where team_id = :team_id"};
+constexpr Statement kTeamByName{"team_by_name",
+                                "select team_id from keyrota.team where name = :name"};
+constexpr Statement kTeams{"team_names", "select name from keyrota.team limit 5000"};
+constexpr Statement kPlanByName{
+    "service_plan_by_name", "select service_plan_id from keyrota.service_plan where name = :name"};
+constexpr Statement kPlans{"service_plan_names",
+                           "select name from keyrota.service_plan order by name limit 5000"};
+
+std::optional<std::int64_t> number_of(const std::string& text) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return number;
+}
+
+Error no_such(const char* kind, const std::string& given, const std::vector<Row>& known,
+              const std::string& otherwise) {
+    std::vector<std::string> names;
+    names.reserve(known.size());
+    for (const Row& row : known) names.push_back(row.text("name"));
+    const std::string meant = did_you_mean(given, names);
+    return {ExitCode::usage, fmt::format("no {} is {}", kind, in_quotes(given)),
+            meant.empty() ? otherwise : meant};
+}
+
+}  // namespace
+
+std::int64_t find_owner(Session& session, const std::string& owner) {
+    const auto owner_id = number_of(owner);
+    const auto found = owner_id ? session.row(kOwnerById, {{"owner_id", *owner_id}})
+                                : session.row(kOwnerByEmail, {{"email", owner}});
+    if (found) return found->int64("owner_id");
+    throw no_such("owner", owner, session.rows(kOwnersLike, {{"name", owner}}),
+                  "Give an email address or an owner_id; `keyrota owners list` shows them.");
+}
+
+std::int64_t find_active_owner(Session& session, const std::string& owner) {
+    const std::int64_t owner_id = find_owner(session, owner);
+    if (session.one(kOwnerActive, {{"owner_id", owner_id}}).int64("active") != 0) return owner_id;
+    throw Error(ExitCode::usage, fmt::format("owner {} has left", in_quotes(owner)),
+                "Name another one, or `keyrota owners update OWNER --active true`.");
+}
+
+std::int64_t find_team(Session& session, const std::string& team) {
+    auto found = session.row(kTeamByName, {{"name", team}});
+    if (const auto team_id = number_of(team); !found && team_id)
+        found = session.row(kTeamById, {{"team_id", *team_id}});
+    if (found) return found->int64("team_id");
+    throw no_such("team", team, session.rows(kTeams), "`keyrota teams list` shows them.");
+}
+
+std::int64_t find_service_plan(Session& session, const std::string& name) {
+    if (const auto found = session.row(kPlanByName, {{"name", name}}))
+        return found->int64("service_plan_id");
+    const std::vector<Row> plans = session.rows(kPlans);
+    std::string known;
+    for (const Row& row : plans) known += (known.empty() ? "" : ", ") + row.text("name");
+    throw no_such("service plan", name, plans, fmt::format("Known are {}.", known));
+}
+
+}  // namespace keyrota
