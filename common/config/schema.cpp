@@ -21,6 +21,7 @@ using Durations = std::vector<microseconds>;
 constexpr const char* kDuration = "^[0-9]+(us|ms|s|m|h|d|w)$";
 constexpr const char* kHasReference = R"(\$\{)";
 constexpr const char* kRuleName = R"(^(?!default$)([a-z0-9-]|\$\{[A-Za-z_][A-Za-z0-9_]*\})+$)";
+constexpr const char* kWord = "^[^\\u0000-\\u0020\\u007f,]*$";
 constexpr const char* kNoControlCharacters = "^[^\\u0000-\\u001f\\u007f]*$";
 
 Object::Ptr object() {
@@ -84,7 +85,7 @@ struct Describer {
         word->set("type", "string");
         word->set("minLength", option.range.min);
         word->set("maxLength", option.range.max);
-        word->set("pattern", "^[^ ,]+$");
+        word->set("pattern", kWord);
         schema.set("type", "array");
         schema.set("items", word);
         schema.set("uniqueItems", true);

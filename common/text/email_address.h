@@ -12,4 +12,9 @@ namespace keyrota {
 /// literals.
 std::optional<std::string> why_no_email_address(std::string_view text);
 
+/// Whether it can.
+inline bool is_email_address(std::string_view text) {
+    return !why_no_email_address(text);
+}
+
 }  // namespace keyrota

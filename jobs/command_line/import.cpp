@@ -37,13 +37,13 @@ struct Given : GivenFormat {
 void declare_keys_import(Command& keys, Program& program) {
     const auto given = std::make_shared<Given<KeysImportOptions>>();
     KeysImportOptions& options = given->options;
-    Command command = keys.add(
-        "import", "Make the keys of one source what a file says: all of it or nothing",
-        {{"keyrota keys import --source legacy --format csv --dry-run keys.csv",
-          "keyrota keys import --source aws --format csv --map aws-credential-report "
-          "--owner ada@example.com report.csv",
-          "keyrota keys import --source billing --format jsonl --prune --yes -"},
-         {ExitCode::config, ExitCode::database, ExitCode::blast_radius}});
+    Command command =
+        keys.add("import", "Make the keys of one source what a file says: all of it or nothing",
+                 {{"keyrota keys import --source legacy --format csv --dry-run keys.csv",
+                   "keyrota keys import --source aws --format csv --map aws-credential-report "
+                   "--owner ada@example.com report.csv",
+                   "keyrota keys import --source billing --format jsonl --prune --yes -"},
+                  {ExitCode::config, ExitCode::database, ExitCode::blast_radius}});
     given->add_to(command, "what to import; - for standard input");
     command.option("--source", options.source, "where the keys come from; ids are unique within it")
         .required()

@@ -15,6 +15,7 @@
 #include "jobs_sql.h"
 #include "postgres/database.h"
 #include "report/escape.h"
+#include "report/facts.h"
 
 namespace keyrota {
 namespace {

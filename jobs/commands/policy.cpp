@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "commands/find_key.h"
+#include "commands/key_facts.h"
 #include "config/options.h"
 #include "jobs_sql.h"
 #include "postgres/database.h"
@@ -139,7 +140,7 @@ ExitCode policy_explain(const LoadedConfig& loaded, const std::string& key, Form
                         std::ostream& out) {
     Session session = open_session(loaded.config, Access::runner);
     const std::int64_t key_id = find_key(session, key);
-    const Row row = session.one(sql::explain_key, {{"key_id", key_id}});
+    const Row row = key_facts_row(session, key_id);
     const std::string assigned = row.text_or("policy_rule", "");
     const KeyPolicy policy = policy_of_key(session, loaded, key_id, assigned);
 

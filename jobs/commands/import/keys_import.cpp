@@ -402,7 +402,7 @@ ExitCode keys_import(const Config& config, const KeysImportOptions& options, For
                      const Terminal& terminal, std::istream& in, std::ostream& out) {
     require_source(options.source);
     require_consent_is_possible(options, terminal);
-    if (!options.owner.empty() && why_no_email_address(options.owner))
+    if (!options.owner.empty() && !is_email_address(options.owner))
         throw Error(ExitCode::usage, "--owner: not an email address");
     const std::string file = options.file == "-" ? "stdin" : options.file;
     ImportMap map = load_import_map(options.map, keys_kind());

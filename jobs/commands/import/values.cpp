@@ -125,7 +125,7 @@ std::string_view Values::one_of(std::size_t field, const std::vector<std::string
 
 std::string_view Values::email(std::size_t field) {
     const std::string_view text = texts_[field];
-    if (!text.empty() && why_no_email_address(text)) complain(field, "not an email address");
+    if (!text.empty() && !is_email_address(text)) complain(field, "not an email address");
     return text;
 }
 
