@@ -29,11 +29,10 @@ void declare_verify(Command& audit, Program& program) {
 
 void declare_head(Command& audit, Program& program) {
     const auto json = std::make_shared<bool>(false);
-    Command head =
-        audit.add("head", "Print the newest block, signed: keep it elsewhere, to verify against",
-                  {{"keyrota audit head", "keyrota audit head >> /mnt/elsewhere/heads.txt",
-                    "keyrota audit head --json"},
-                   {ExitCode::config, ExitCode::database}});
+    Command head = audit.add(
+        "head", "Print the newest block, signed: keep it elsewhere, to verify against",
+        {{"keyrota audit head", "keyrota audit head >> heads.txt", "keyrota audit head --json"},
+         {ExitCode::config, ExitCode::database}});
     head.flag("--json", *json, "print it as JSON, with the public key");
     head.runs(program, [json, &program] {
         return audit_head(program.load(), *json, program.out, program.errors);

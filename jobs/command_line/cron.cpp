@@ -10,12 +10,11 @@ void declare_cron(Command& app, Program& program) {
     };
     const auto given = std::make_shared<Given>();
     Command cron = app.add_group("cron", "Have the jobs started in time");
-    Command print =
-        cron.add("print", "Print the files that make cron, systemd or Kubernetes start the jobs",
-                 {{"keyrota cron print --format crontab",
-                   "keyrota cron print --format systemd --out /etc/systemd/system",
-                   "keyrota cron print --format kubernetes | kubectl apply --dry-run=client -f -"},
-                  {ExitCode::config}});
+    Command print = cron.add(
+        "print", "Print the files that make cron, systemd or Kubernetes start the jobs",
+        {{"keyrota cron print --format crontab", "keyrota cron print --format systemd --out units",
+          "keyrota cron print --format kubernetes --out manifests"},
+         {ExitCode::config}});
     print.option("--format", given->options.format, "crontab, systemd or kubernetes")
         .required()
         .one_of({"crontab", "systemd", "kubernetes"})
