@@ -137,6 +137,8 @@ void print_story(const Row& row, std::ostream& out) {
         fmt::print(out, "    because {}\n", why);
 }
 
+constexpr std::int64_t kNoKey = 0;  // what concerns none
+
 Cell json_cell(const Row& row, const char* column) {
     return Json{row.text_or(column, "null")};
 }
@@ -145,6 +147,7 @@ Cell json_cell(const Row& row, const char* column) {
 
 std::int64_t find_audited_key(Session& session, const std::string& key) {
     const auto key_id = as_key_id(key);
+    if (key_id == kNoKey) return kNoKey;
     if (key_id && session.one(kHasEntries, {{"key_id", *key_id}}).int64("found") != 0)
         return *key_id;
     return find_key(session, key);
