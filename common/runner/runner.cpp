@@ -241,6 +241,7 @@ Run start_run(Purpose purpose, const Job& job, const RunOptions& options, const 
 // To be kept elsewhere with the log: whoever rewrites the trail later cannot rewrite that. A run
 // that did its work does not fail for a head that cannot be logged.
 void log_audit_head(Run& run, std::int64_t height_before) {
+    if (!is_kept(run.config.log)) return;
     try {
         log_head_above(run.session, height_before, run.config.data_dir);
     } catch (const Error& error) {

@@ -33,10 +33,9 @@ RunReport run_or_report(const Job& job, const RunOptions& options, const Config&
     }
 }
 
-// How the run ended, for those who read the log. As text on standard error it would only repeat
-// what is printed there.
+// How the run ended, for those who read the log.
 void log_outcome(const Config::Log& log, const RunReport& report) {
-    if (log.file.empty() && log.format == "text") return;
+    if (!is_kept(log)) return;
     const bool is_well =
         report.exit_code == ExitCode::done || report.exit_code == ExitCode::lease_held;
     spdlog::log(is_well ? spdlog::level::info : spdlog::level::err, "{}, exit code {}{}{}",
