@@ -304,7 +304,9 @@ class JsonReader {
             case Type::ARRAY: {
                 text.clear();
                 std::string_view item;
-                for (const auto element : value.get_array().value_unsafe()) {
+                simdjson::dom::array list;  // named: the range of a loop over a temporary dangles
+                if (value.get(list) != simdjson::SUCCESS) return false;
+                for (const auto element : list) {
                     if (element.get(item) != simdjson::SUCCESS) return false;
                     if (!text.empty()) text += ' ';
                     text += item;
