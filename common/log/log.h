@@ -13,8 +13,8 @@ namespace keyrota {
 /// @throws Error{config} when the file cannot be opened.
 void start_logging(const Config::Log& options, bool is_terminal);
 
-/// Whether somebody keeps the log: a file, or a collector that takes JSON. As text on standard error
-/// it is read by who started the run, who sees its outcome anyway.
+/// Whether somebody keeps the log: a file, or a collector that takes JSON. As text on standard
+/// error it is read by who started the run, who sees its outcome anyway.
 inline bool is_kept(const Config::Log& options) {
     return !options.file.empty() || options.format == "json";
 }
