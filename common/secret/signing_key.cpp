@@ -129,7 +129,7 @@ std::string fingerprint_of(const std::string& public_pem) {
     if (!key) return "";
     unsigned char* der = nullptr;
     const int size = i2d_PUBKEY(key.get(), &der);
-    const std::string fingerprint =
+    std::string fingerprint =
         size < 0
             ? ""
             : to_hex(sha256({reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)}));
