@@ -57,7 +57,7 @@ std::vector<HeldJob> held_jobs(Session& session, const std::string& job) {
 }
 
 std::vector<HeldJob> resume_jobs(Session& session, const std::string& job) {
-    const std::vector<HeldJob> held = held_jobs(session, job);
+    std::vector<HeldJob> held = held_jobs(session, job);
     if (held.empty()) return held;
 
     session.execute(sql::accept_database);
