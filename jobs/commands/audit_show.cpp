@@ -56,18 +56,19 @@ void add_fields(const Var& json, const std::string& path, Fields& fields) {
         return;
     }
     if (json.type() == typeid(Poco::JSON::Array::Ptr)) {
-        const auto list = json.extract<Poco::JSON::Array::Ptr>();
+        const auto& list = json.extract<Poco::JSON::Array::Ptr>();
         const auto is_named = [](const Var& item) {
             return item.type() == typeid(Poco::JSON::Object::Ptr) &&
                    item.extract<Poco::JSON::Object::Ptr>()->has("name");
         };
         if (list->size() > 0 && std::all_of(list->begin(), list->end(), is_named)) {
             for (const Var& item : *list) {
-                const auto object = item.extract<Poco::JSON::Object::Ptr>();
+                const auto& object = item.extract<Poco::JSON::Object::Ptr>();
                 for (const auto& [name, value] : *object)
                     if (name != "name")
                         add_fields(value,
-                                   below + object->getValue<std::string>("name") + "." + name,
+                                   fmt::format("{}{}.{}", below,
+                                               object->getValue<std::string>("name"), name),
                                    fields);
             }
             return;
