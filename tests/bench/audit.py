@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 
 from bench_cluster import BenchCluster, BenchError, load_average, run_as_program
-from bench_figures import Figure, at_most, no_more_than, print_table, spread, write_json
+from bench_figures import Figure, at_most, conclude, no_more_than, spread
 
 FLOOR = """
 copy (select block_id, entry_id, key_id, payload, action, run_id, at_us from keyrota.audit_entry)
@@ -173,14 +173,7 @@ def run(options):
     bench = AuditBench(options)
     say(f"{options.repeats} repeats, seed {options.seed}, {options.program}")
     bench.run()
-    print()
-    print_table(bench.figures)
-    if options.out:
-        write_json(options.out, bench.figures, bench.details)
-    if options.quick:
-        print("quick: the bench works; figures of so little data say nothing and are not judged")
-        return 0
-    return 1 if any(figure.met is False for figure in bench.figures) else 0
+    return conclude(options, bench.figures, bench.details)
 
 
 if __name__ == "__main__":

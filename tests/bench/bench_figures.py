@@ -54,3 +54,15 @@ def write_json(path, figures, details):
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"figures": [asdict(f) for f in figures], "details": details}, file, indent=1)
         file.write("\n")
+
+
+def conclude(options, figures, details):
+    """How every bench ends: shows its figures, keeps them if wanted. Returns the exit code: 1 for a figure that was missed."""
+    print()
+    print_table(figures)
+    if options.out:
+        write_json(options.out, figures, details)
+    if options.quick:
+        print("quick: the bench works; figures of so little data say nothing and are not judged")
+        return 0
+    return 1 if any(figure.met is False for figure in figures) else 0

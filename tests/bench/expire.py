@@ -14,7 +14,7 @@ from statistics import median
 
 import expire_methods as methods
 from bench_cluster import BenchCluster, BenchError, load_average, run_as_program
-from bench_figures import at_least, at_most, no_more_than, percentile, print_table, spread, write_json
+from bench_figures import at_least, at_most, conclude, no_more_than, percentile, spread
 from expire_data import BASE, MEASURED_TABLES, dataset_for, load
 from gateway_lookups import GatewayLookups
 
@@ -207,7 +207,7 @@ class ExpireBench:
 
 def run(options):
     say(f"seed {options.seed}, {options.repeats} repeats, {options.program}")
-    figures, details = [], []
+    figures, details = [], {"seed": options.seed, "repeats": options.repeats, "datasets": []}
     try:
         for size in options.sizes:
             for layout in options.layouts:
@@ -216,16 +216,10 @@ def run(options):
                     bench.run()
                 finally:
                     figures += bench.figures
-                    details.append(bench.details)
+                    details["datasets"].append(bench.details)
     finally:  # what is known is worth showing, whatever came after
-        print()
-        print_table(figures)
-        if options.out:
-            write_json(options.out, figures, {"seed": options.seed, "repeats": options.repeats, "datasets": details})
-    if options.quick:
-        print("quick: the bench works; figures of so little data say nothing and are not judged")
-        return 0
-    return 1 if any(figure.met is False for figure in figures) else 0
+        outcome = conclude(options, figures, details)
+    return outcome
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 from statistics import median
 
 from bench_cluster import BenchCluster, BenchError, load_average, run_as_program
-from bench_figures import at_most, no_more_than, print_table, spread, write_json
+from bench_figures import at_most, conclude, no_more_than, spread
 from key_data import fill
 
 BASE = datetime(2026, 6, 1, tzinfo=timezone.utc)
@@ -148,14 +148,7 @@ def run(options):
     bench = FindingsBench(options)
     say(f"{options.repeats} unchanged nights, {options.program}")
     bench.run()
-    print()
-    print_table(bench.figures)
-    if options.out:
-        write_json(options.out, bench.figures, bench.details)
-    if options.quick:
-        print("quick: the bench works; figures of so little data say nothing and are not judged")
-        return 0
-    return 1 if any(figure.met is False for figure in bench.figures) else 0
+    return conclude(options, bench.figures, bench.details)
 
 
 if __name__ == "__main__":

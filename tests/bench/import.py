@@ -14,7 +14,7 @@ import json
 import time
 
 from bench_cluster import BenchCluster, BenchError, load_average, run_as_program
-from bench_figures import Figure, at_least, no_more_than, print_table, write_json
+from bench_figures import Figure, at_least, conclude, no_more_than
 from key_data import OWNERS
 
 # The file, as another system would export it: ids in the order of creation, hashes in none.
@@ -166,14 +166,7 @@ def run(options):
     bench = ImportBench(options)
     say(f"{options.program}")
     bench.run()
-    print()
-    print_table(bench.figures)
-    if options.out:
-        write_json(options.out, bench.figures, bench.details)
-    if options.quick:
-        print("quick: the bench works; figures of so little data say nothing and are not judged")
-        return 0
-    return 1 if any(figure.met is False for figure in bench.figures) else 0
+    return conclude(options, bench.figures, bench.details)
 
 
 if __name__ == "__main__":
