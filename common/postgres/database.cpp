@@ -31,6 +31,9 @@ constexpr Statement kJoinOwner{"join_owner",
                                "as member, current_user::text as me"};
 constexpr Statement kHasSchemaPrivileges{
     "has_schema", "select count(*) as found from pg_namespace where nspname = 'keyrota'"};
+// The installation's row is the last thing that an initialisation makes.
+constexpr Statement kIsInstalled{"is_installed",
+                                 "select count(*) as found from keyrota.installation"};
 constexpr Statement kIsSimulation{"is_simulation",
                                   "select simulation::int as simulation from keyrota.installation"};
 
@@ -98,7 +101,7 @@ Session open_embedded(const Config& config, Access access) {
         cluster.start();
         try {
             Session session(connection_for(config, access));
-            if (schema_state(session).database_version > 0) return session;
+            if (session.one(kIsInstalled).int64("found") != 0) return session;
         } catch (const DatabaseError& error) {
             spdlog::debug("an initialisation was cut off, going on with it: {}", error.what());
         }
@@ -130,10 +133,14 @@ Session open_session(const Config& config, Access access) {
         return session;
     }
     Session session(connection_for(config, access));
-    if (access == Access::runner)
-        require_current_schema(session);
-    else
+    if (access == Access::owner) {
         session.execute_verbatim("act_as_owner", "set role keyrota_owner");
+        return session;
+    }
+    require_current_schema(session);
+    if (session.one(kIsInstalled).int64("found") == 0)
+        throw Error(ExitCode::config, "the initialisation of the database was cut off",
+                    "Run `keyrota db init` again: it goes on from there.");
     return session;
 }
 

@@ -165,6 +165,13 @@ TEST_F(Embedded, WhateverMomentTheFirstCommandIsKilledAtTheNextOneGoesOnFromTher
         EXPECT_NE(entry.path().filename().string().rfind(".postgres-", 0), 0U) << entry.path();
 }
 
+TEST_F(Embedded, AnInitialisationCutOffBeforeItsLastStepIsGoneOnWith) {
+    expect_quiet({"run", "expire-keys"});
+    ask("delete from keyrota.installation");  // as a kill right after the migrations leaves it
+    expect_quiet({"run", "expire-keys"});
+    expect_installed();
+}
+
 TEST_F(Embedded, TwoFirstCommandsAtOnceBothSucceed) {
     Program one = start({"db", "init"});
     Program other = start({"run", "expire-keys"});
