@@ -1,0 +1,93 @@
+-- Who was told what, and the mail that told it.
+
+-- Everybody is told what is already open only once the operator said so (`keyrota mail release`).
+create table keyrota.mail_release (
+    only_row boolean primary key default true check (only_row),
+    released_at timestamptz not null,
+    released_by text not null
+);
+
+-- One thing that one address must be told: a finding at one stage of its life. The key is what makes it told once.
+create table keyrota.notice (
+    key_id bigint not null,          -- of the finding; 0: about the runner itself
+    finding_uid text not null,
+    episode integer not null,
+    anchor_at timestamptz not null,  -- the finding's due_at, so that a moved date is told anew; without one 1970
+    stage text not null,             -- `T-7`, `T+0`, `open`, `again 2`, `severe`, `resolved` (common/notify/rhythm.h)
+    recipient text not null check (recipient = lower(recipient)),  -- address, or `webhook:NAME`
+    state text not null check (state in (
+        'observed',    -- decided while nothing is sent yet
+        'waiting',     -- decided, and goes out with the recipient's first message from not_before_at on
+        'told',        -- in a message of the outbox: message_id
+        'failed',      -- in a message that is dead; the next in line is told
+        'superseded')),  -- a later stage came, or the finding went, before it was told
+    severity smallint not null check (severity between 1 and 5),  -- the finding's, when this was decided
+    reason text not null,            -- why this recipient: a sentence of the mail
+    next_at timestamptz,             -- when the finding's next stage begins; null: there is none
+    not_before_at timestamptz not null,
+    message_id bigint,
+    created_at timestamptz not null,
+    run_id bigint not null,          -- that decided it
+    primary key (key_id, finding_uid, episode, anchor_at, stage, recipient),
+    check ((state in ('told', 'failed')) = (message_id is not null))
+) with (fillfactor = 80);
+create index notice_waiting_idx on keyrota.notice (recipient, not_before_at) where state in ('observed', 'waiting');
+create index notice_message_id_idx on keyrota.notice (message_id) where message_id is not null;
+
+-- The outbox: rendered and stored in the transaction that marks its notices; delivered later, perhaps by another process.
+-- One recipient each: a copy is a message of its own, so what is refused for one address stands for that one alone.
+create table keyrota.message (
+    message_id bigint generated always as identity primary key,  -- Message-ID is made of it and the installation's uuid
+    kind text not null check (kind in ('notice', 'operator', 'report', 'test')),
+    channel text not null default 'email' check (channel in ('email', 'webhook')),
+    recipient text not null,          -- address, or the webhook's name
+    recipient_name text,              -- as people write it; for To:
+    subject text not null,
+    text_body text not null,
+    html_body text,                   -- null for a webhook
+    severity smallint not null check (severity between 1 and 5),  -- of the gravest thing in it: those go first
+    root_id bigint,                   -- the message that began the thread; null: this one does
+    state text not null default 'pending' check (state in ('pending', 'sending', 'sent', 'dead', 'cancelled')),
+    created_at timestamptz not null,
+    next_try_at timestamptz not null,  -- not before this
+    expires_at timestamptz not null,   -- after this it is dead
+    tries integer not null default 0,
+    claimed_by text,                   -- the token of the deliverer at work on it, and until when that counts
+    claim_expires_at timestamptz,
+    sent_at timestamptz,
+    last_answer text,                  -- the server's words
+    run_id bigint not null,            -- that rendered it; 0: a person did
+    check ((state = 'sending') = (claimed_by is not null)),
+    check ((claimed_by is null) = (claim_expires_at is null)),
+    check ((state = 'sent') = (sent_at is not null))
+) with (fillfactor = 80);
+create index message_unsent_idx on keyrota.message (next_try_at) where state in ('pending', 'sending');
+create index message_created_at_idx on keyrota.message (created_at);  -- the caps of a day
+
+-- What became of each try.
+create table keyrota.delivery (
+    message_id bigint not null references keyrota.message on delete cascade,
+    attempt integer not null,
+    at timestamptz not null,
+    recipient text not null,
+    outcome text not null check (outcome in ('sent', 'deferred', 'refused')),
+    code text,    -- `550 5.1.1`, an HTTP status; null: nobody answered
+    answer text,  -- the server's words, or what went wrong on the way
+    primary key (message_id, attempt)
+);
+
+-- Addresses that refused mail for good; in force where suppressed_at is set (before that failures are only counted).
+create table keyrota.suppression (
+    address text primary key check (address = lower(address)),
+    failures integer not null default 0,
+    last_failure_at timestamptz,
+    suppressed_at timestamptz,
+    reason text not null,
+    added_by text not null
+);
+
+grant select, insert, update, delete
+    on keyrota.mail_release, keyrota.notice, keyrota.message, keyrota.delivery, keyrota.suppression to keyrota_runner;
+grant select on keyrota.mail_release, keyrota.notice, keyrota.message, keyrota.delivery, keyrota.suppression
+    to keyrota_auditor;
+grant usage on all sequences in schema keyrota to keyrota_runner;
