@@ -94,7 +94,7 @@ void start_logging(const Config::Log& options, bool is_terminal) {
         sink->set_formatter(std::make_unique<JsonFormatter>());
     else
         sink->set_formatter(text_formatter(!options.file.empty()));
-    const bool quiet = options.file.empty() && !is_terminal;
+    const bool quiet = !is_kept(options) && !is_terminal;
     sink->set_level(quiet ? spdlog::level::warn : spdlog::level::trace);
     auto logger = std::make_shared<spdlog::logger>("keyrota", std::move(sink));
     logger->set_level(spdlog::level::from_str(options.level));

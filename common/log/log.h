@@ -7,8 +7,8 @@
 
 namespace keyrota {
 
-/// Sets spdlog's default logger: log.file, else standard error, where without a terminal only
-/// warnings and errors appear (cron would mail the rest). JSON is one object a line: time, level,
+/// Sets spdlog's default logger: log.file, else standard error, where a text log without a terminal
+/// has warnings and errors only (cron would mail the rest). JSON is one object a line: time, level,
 /// job and run_id where there are any, message.
 /// @throws Error{config} when the file cannot be opened.
 void start_logging(const Config::Log& options, bool is_terminal);

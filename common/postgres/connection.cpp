@@ -76,16 +76,19 @@ class ScopedVariable {
 
 // The keywords completed as libpq will complete them: from the service file, then PG*, then its own
 // defaults; but a sslmode that nobody said is kUnsaid. libpq offers no call for a service's values
-// except through PGSERVICE, so the environment changes for a moment; connections are read before
-// threads start.
+// except through PGSERVICE, and none tells its sslmode from the default: with a service, and only
+// then, the environment changes for a moment, in which no other thread may connect.
 Keywords effective(const Keywords& keywords) {
+    const bool is_said = getenv("PGSSLMODE") != nullptr || getenv("PGREQUIRESSL") != nullptr;
+    const std::string named = value_of(keywords, "service");
+    Keywords completed = keywords;
     std::optional<ScopedVariable> service;
     std::optional<ScopedVariable> sslmode;
-    if (const std::string name = value_of(keywords, "service"); !name.empty())
-        service.emplace("PGSERVICE", name);
-    if (getenv("PGSSLMODE") == nullptr && getenv("PGREQUIRESSL") == nullptr)
+    if (!named.empty()) service.emplace("PGSERVICE", named);
+    if (!is_said && getenv("PGSERVICE") != nullptr)
         sslmode.emplace("PGSSLMODE", kUnsaid);
-    Keywords completed = keywords;
+    else if (!is_said)
+        completed.emplace("sslmode", kUnsaid);
     completed.merge(keywords_of(Options(PQconndefaults())));
     return completed;
 }

@@ -16,6 +16,13 @@ bool is_harmful(int character) {
            character == 0xfeff;
 }
 
+// What a spreadsheet would take for a formula, behind any number of apostrophes.
+bool is_formula(std::string_view text) {
+    const std::size_t first = text.find_first_not_of('\'');
+    return first != std::string_view::npos &&
+           std::string_view("=+-@\t\r").find(text[first]) != std::string_view::npos;
+}
+
 }  // namespace
 
 std::string for_terminal(std::string_view text) {
@@ -38,8 +45,7 @@ std::string for_terminal(std::string_view text) {
 
 std::string for_csv(std::string_view text) {
     std::string field;
-    if (!text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos)
-        field += '\'';
+    if (is_formula(text)) field += '\'';
     field += text;
     if (field.find_first_of(",\"\r\n") == std::string::npos) return field;
     std::string quoted = "\"";
@@ -48,6 +54,11 @@ std::string for_csv(std::string_view text) {
         quoted += c;
     }
     return quoted + '"';
+}
+
+std::string_view from_csv(std::string_view field) {
+    if (!field.empty() && field.front() == '\'' && is_formula(field)) field.remove_prefix(1);
+    return field;
 }
 
 std::size_t width_of(std::string_view text) {

@@ -10,8 +10,12 @@ namespace keyrota {
 std::string for_terminal(std::string_view text);
 
 /// A text as one CSV field (RFC 4180): quoted where it must be. One that a spreadsheet would take
-/// for a formula (= + - @, tab, carriage return) gets an apostrophe in front.
+/// for a formula (= + - @, tab, carriage return) gets an apostrophe in front, as does one that has
+/// apostrophes before such a character already.
 std::string for_csv(std::string_view text);
+
+/// The text that for_csv made this field of; its quotes are the parser's business.
+std::string_view from_csv(std::string_view field);
 
 /// How many characters a terminal shows, for text that for_terminal made; wide ones count as one.
 std::size_t width_of(std::string_view text);

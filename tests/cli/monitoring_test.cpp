@@ -360,6 +360,13 @@ TEST_F(ProgramTest, ALogForPeopleNamesTheRunToo) {
         ::testing::MatchesRegex("[-0-9T:.]+Z info    expire-keys run 1: done, exit code 0\n"));
 }
 
+TEST_F(ProgramTest, OnStandardErrorJsonIsAllOfItAndTextOnlyWhatIsWrong) {
+    const auto lines = json_lines(keyrota({"--log-format", "json", "run", "expire-keys"}).errors);
+    ASSERT_EQ(lines.size(), 1U);
+    EXPECT_THAT(lines[0]->getValue<std::string>("message"), HasSubstr("done, exit code 0"));
+    EXPECT_EQ(keyrota({"run", "expire-keys"}).errors, "");
+}
+
 TEST_F(ProgramTest, AFailureIsAnErrorInTheLog) {
     given_keys(2, {.name = "due", .expires_at = kLongAgo});
     const Outcome outcome =

@@ -33,10 +33,17 @@ TEST(Escape, ASpreadsheetTakesNoFieldForAFormula) {
     for (const char* formula : {"=1+1", "+1", "-1", "@SUM(A1)", "\t=1"})
         EXPECT_EQ(for_csv(formula), std::string("'") + formula);
     EXPECT_EQ(for_csv("\r=1"), "\"'\r=1\"");
+    EXPECT_EQ(for_csv("'=1"), "''=1");
+    EXPECT_EQ(for_csv("'plain"), "'plain");
     EXPECT_EQ(for_csv("plain"), "plain");
     EXPECT_EQ(for_csv("a,b"), "\"a,b\"");
     EXPECT_EQ(for_csv("say \"hi\"\n"), "\"say \"\"hi\"\"\n\"");
     EXPECT_EQ(for_csv("=HYPERLINK(\"x\")"), "\"'=HYPERLINK(\"\"x\"\")\"");
+}
+
+TEST(Escape, AFieldIsReadBackAsTheTextThatItWas) {
+    for (const char* text : {"=1", "'=1", "''@x", "'plain", "'", "''", "", "plain", "\t"})
+        EXPECT_EQ(from_csv(for_csv(text)), text);
 }
 
 TEST(Escape, ShortensByCharactersAndNotByBytes) {

@@ -12,6 +12,7 @@
 #include "config/options.h"
 #include "error/error.h"
 #include "error/suggestion.h"
+#include "report/escape.h"
 
 namespace keyrota {
 namespace {
@@ -168,7 +169,7 @@ class CsvReader {
     void record() {
         record_.line = first_line_;
         for (std::size_t i = 0; i < places_.size(); ++i)
-            record_.fields[i] = places_[i] ? field(*places_[i]) : std::string_view();
+            record_.fields[i] = places_[i] ? from_csv(field(*places_[i])) : std::string_view();
         apply_empty(map_, record_);
         use_(record_);
     }
