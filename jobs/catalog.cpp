@@ -9,6 +9,7 @@
 #include "flag_rotation/flag_rotation.h"
 #include "prune/prune.h"
 #include "review_permissions/review_permissions.h"
+#include "verify_audit/verify_audit.h"
 
 namespace keyrota {
 namespace {
@@ -24,6 +25,8 @@ constexpr Job kJobs[] = {
      "30 6 * * *", plan_review_permissions},
     {"prune", "remove keyrota's own old records, and make partitions for the samples to come",
      "10 4 * * *", plan_prune},
+    {"verify-audit", "verify the audit trail from its first entry to its last", "40 4 * * *",
+     plan_verify_audit},
 };
 
 }  // namespace

@@ -320,4 +320,10 @@ AuditVerdict verify_audit(Session& session, Session& second, std::vector<KeptHea
     return verdict;
 }
 
+Error audit_is_broken(const AuditVerdict& verdict) {
+    return {
+        ExitCode::audit_broken, "the audit trail is broken: " + verdict.broken(),
+        "Keep the database as it is and compare it with a backup: somebody changed it by hand."};
+}
+
 }  // namespace keyrota

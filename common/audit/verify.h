@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "audit/head.h"
+#include "error/error.h"
 #include "postgres/session.h"
 #include "time/timestamp.h"
 
@@ -39,5 +40,8 @@ struct AuditVerdict {
 /// side.
 /// @param kept heads that the trail must contain.
 AuditVerdict verify_audit(Session& session, Session& second, std::vector<KeptHead> kept = {});
+
+/// How whoever verified it must end (exit 11): which place is broken, and what to do now.
+Error audit_is_broken(const AuditVerdict& verdict);
 
 }  // namespace keyrota

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
+#include "plan/check_rows.h"
 #include "postgres/statement.h"
 
 namespace keyrota {
@@ -14,14 +16,23 @@ enum class CheckKind {
     standing,     // all that holds now; a finding it no longer returns is resolved
 };
 
+struct RunContext;
+
+/// A check that SQL cannot do: looks, on connections of its own, and adds what it finds. Evaluated
+/// in a transaction of the run, so it may be called again. What it throws is the check's trouble
+/// alone.
+using FillCheck = std::function<void(const RunContext& run, CheckRows& rows)>;
+
 /// A rule with a stable id, as one set-based statement returning (key_id, detail, severity, action,
-/// due_at, evidence). The runner binds :as_of, and for incremental ones :watermark; every other
-/// bound comes from the key's policy rule, or, for what is no threshold of keys, from the job.
+/// due_at, evidence), or as a function that says the same. The runner binds :as_of, and for
+/// incremental ones :watermark; every other bound comes from the key's policy rule, or, for what is
+/// no threshold of keys, from the job.
 struct PlannedCheck {
-    const char* check_id;
+    std::string check_id;
     CheckKind kind;
-    Statement statement;
-    Params params{};  // what it needs beside the runner's
+    Statement statement{};
+    Params params{};   // what it needs beside the runner's
+    FillCheck fill{};  // instead of the statement
 };
 
 /// Housekeeping on keyrota's own records: no check finds it, no key changes by it. Its total stands
@@ -38,10 +49,19 @@ struct PlannedChore {
 class Plan {
   public:
     void add_incremental(const char* check_id, const Statement& statement) {
-        checks_.push_back({check_id, CheckKind::incremental, statement, {}});
+        checks_.push_back(
+            {.check_id = check_id, .kind = CheckKind::incremental, .statement = statement});
     }
     void add_standing(const char* check_id, const Statement& statement, Params params = {}) {
-        checks_.push_back({check_id, CheckKind::standing, statement, std::move(params)});
+        checks_.push_back({.check_id = check_id,
+                           .kind = CheckKind::standing,
+                           .statement = statement,
+                           .params = std::move(params)});
+    }
+    void add_standing(std::string check_id, FillCheck fill) {
+        checks_.push_back({.check_id = std::move(check_id),
+                           .kind = CheckKind::standing,
+                           .fill = std::move(fill)});
     }
     void add_chore(PlannedChore chore) { chores_.push_back(std::move(chore)); }
     const std::vector<PlannedCheck>& checks() const { return checks_; }

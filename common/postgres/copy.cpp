@@ -204,11 +204,20 @@ void CopyWriter::int32(std::int32_t v) {
     impl_->put(std::int32_t{4});
     impl_->put(v);
 }
+void CopyWriter::int16(std::int16_t v) {
+    impl_->put(std::int32_t{2});
+    impl_->put(v);
+}
 void CopyWriter::boolean(bool v) {
     impl_->put_sized(v ? std::string_view("\1", 1) : std::string_view("\0", 1));
 }
 void CopyWriter::text(std::string_view v) {
     impl_->put_sized(v);
+}
+void CopyWriter::jsonb(std::string_view v) {
+    impl_->put(static_cast<std::int32_t>(v.size() + 1));
+    impl_->buffer += '\1';  // version of the format
+    impl_->buffer += v;
 }
 void CopyWriter::instant(Timestamp v) {
     int64(to_micros(v) - kPostgresEpoch);

@@ -58,9 +58,11 @@ class CopyWriter {
     void null();
     void int64(std::int64_t v);
     void int32(std::int32_t v);
+    void int16(std::int16_t v);
     void boolean(bool v);
     void text(std::string_view v);  // also for bytea
-    void instant(Timestamp v);      // timestamptz
+    void jsonb(std::string_view v);
+    void instant(Timestamp v);  // timestamptz
     void text_array(const std::vector<std::string_view>& v);
     /// An IPv4 network for a cidr column.
     void cidr4(std::uint32_t address, unsigned prefix_length);

@@ -79,15 +79,13 @@ void record_check(Run& run, const CheckReport& report, std::int64_t since = kFar
                                                text_or_null("error", report.error)});
 }
 
-// Evaluates one check into a temporary table and its differences into the plan; in the caller's
-// transaction.
-CheckReport evaluate(Run& run, const PlannedCheck& check) {
-    CheckReport report;
-    report.check_id = check.check_id;
-    const Pass pass = next_pass(run, check);
-    report.pass = pass.is_standing ? "standing" : "incremental";
+// What a function of a check threw: its own trouble, whatever broke there.
+struct FillFailed : Error {
+    explicit FillFailed(const Error& error) : Error(error.code(), error.what(), error.hint()) {}
+};
 
-    run.session.execute(sql::check_result);
+// Lets the statement of a check fill check_result. @returns how many rows.
+std::int64_t select_into_result(Run& run, const PlannedCheck& check, const Pass& pass) {
     std::string text =
         "insert into pg_temp.check_result (key_id, detail, severity, action, due_at, evidence)"
         " select key_id, detail, severity, action, due_at, evidence from (" +
@@ -97,7 +95,35 @@ CheckReport evaluate(Run& run, const PlannedCheck& check) {
     params.emplace_back("as_of", run.as_of);
     params.emplace_back("watermark", pass.since);
     if (run.options.limit) params.emplace_back("limit", *run.options.limit);
-    report.found = run.session.execute({check.statement.name, text.c_str()}, params);
+    return run.session.execute({check.statement.name, text.c_str()}, params);
+}
+
+// Lets the function of a check fill check_result.
+void fill_result(Run& run, const PlannedCheck& check, CheckReport& report) {
+    CheckRows rows(run.session, run.options.limit);
+    try {
+        check.fill({run.config, run.as_of, run.interruption}, rows);
+    } catch (const Error& error) {
+        throw FillFailed(error);
+    }
+    report.found = rows.finish();
+    report.alarm = rows.raised();
+}
+
+// Evaluates one check into a temporary table and its differences into the plan; in the caller's
+// transaction.
+CheckReport evaluate(Run& run, const PlannedCheck& check) {
+    CheckReport report;
+    report.check_id = check.check_id;
+    const Pass pass = next_pass(run, check);
+    report.pass = pass.is_standing ? "standing" : "incremental";
+
+    run.session.execute(sql::check_result);
+    if (check.fill) {
+        fill_result(run, check, report);
+    } else {
+        report.found = select_into_result(run, check, pass);
+    }
     diff(run, report, pass.is_standing && !run.options.limit);
     record_check(run, report, pass.since);
     return report;
@@ -121,11 +147,9 @@ CheckReport evaluate(Run& run, const PlannedChore& chore) {
 
 // A check that cannot be evaluated stops no other and is never read as "nothing found"; a broken
 // connection, a cancel and a lost lease stop the run.
-CheckReport failed_check(Run& run, const char* check_id, const char* pass,
-                         const DatabaseError& error) {
-    const bool is_over =
-        error.sqlstate().compare(0, 2, "08") == 0 || error.sqlstate().compare(0, 3, "57P") == 0;
-    if (is_over || run.interruption.requested()) throw error;
+CheckReport failed_check(Run& run, const std::string& check_id, const char* pass,
+                         const Error& error) {
+    if (run.interruption.requested()) throw;
     spdlog::error("{}: {}", check_id, error.what());
     CheckReport report;
     report.check_id = check_id;
@@ -137,13 +161,20 @@ CheckReport failed_check(Run& run, const char* check_id, const char* pass,
 
 // One check or chore, in a transaction of its own; a dry run, which is one, has a savepoint.
 template <typename Planned>
-CheckReport evaluate_alone(Run& run, const Planned& planned, const char* id, const char* pass) {
+CheckReport evaluate_alone(Run& run, const Planned& planned, const std::string& id,
+                           const char* pass) {
     try {
         CheckReport report;
         if (!run.lease) run.session.execute(kSavepoint);
         run.in_batch([&] { report = evaluate(run, planned); });
         return report;
+    } catch (const FillFailed& error) {
+        if (!run.lease) run.session.execute(kToSavepoint);
+        return failed_check(run, id, pass, error);
     } catch (const DatabaseError& error) {
+        const bool is_over =
+            error.sqlstate().compare(0, 2, "08") == 0 || error.sqlstate().compare(0, 3, "57P") == 0;
+        if (is_over) throw;
         if (!run.lease) run.session.execute(kToSavepoint);
         return failed_check(run, id, pass, error);
     }
@@ -182,7 +213,7 @@ void load_plan_file(Run& run, const std::filesystem::path& file, const std::stri
 }  // namespace
 
 std::vector<CheckReport> evaluate_all(Run& run) {
-    run.job.plan({run.config, run.as_of}, run.plan);
+    run.job.plan({run.config, run.as_of, run.interruption}, run.plan);
     const Interruption::CancelOnSignal cancellable(run.interruption, run.session);
     std::vector<CheckReport> reports;
     for (const PlannedCheck& check : run.plan.checks())

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <csignal>
+#include <utility>
 
 namespace keyrota {
 namespace {
@@ -62,12 +63,12 @@ ExitCode Interruption::exit_code() const {
 Interruption::CancelOnSignal::CancelOnSignal(Interruption& interruption, Session& session)
     : interruption_(interruption) {
     const std::lock_guard lock(interruption.mutex_);
-    interruption.cancellable_ = &session;
+    before_ = std::exchange(interruption.cancellable_, &session);
 }
 
 Interruption::CancelOnSignal::~CancelOnSignal() {
     const std::lock_guard lock(interruption_.mutex_);
-    interruption_.cancellable_ = nullptr;
+    interruption_.cancellable_ = before_;
 }
 
 }  // namespace keyrota

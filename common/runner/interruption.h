@@ -24,7 +24,7 @@ class Interruption {
     ExitCode exit_code() const;
 
     /// While it lives, a signal also cancels what the session is doing: for long statements that
-    /// can be thrown away.
+    /// can be thrown away. In the place of the session of one that lives already.
     class CancelOnSignal {
       public:
         CancelOnSignal(Interruption& interruption, Session& session);
@@ -34,6 +34,7 @@ class Interruption {
 
       private:
         Interruption& interruption_;
+        Session* before_;
     };
 
   private:

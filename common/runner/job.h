@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "plan/plan.h"
+#include "runner/interruption.h"
 #include "time/timestamp.h"
 
 namespace keyrota {
@@ -13,6 +14,7 @@ namespace keyrota {
 struct RunContext {
     const Config& config;
     Timestamp as_of;  // the one instant of the whole run
+    Interruption& interruption;
 };
 
 /// A named unit of work that cron starts: one row of the catalog.

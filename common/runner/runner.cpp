@@ -175,8 +175,15 @@ void conclude(const Run& run, RunReport& report) {
                 fmt::format("`keyrota findings list --severity {}` shows them.", severity);
         }
     }
+    report.status = status_of(run, gravest(outcomes));
+    // The run did its work, and what it found decides how it ends.
+    for (const CheckReport& check : report.checks) {
+        if (!check.alarm) continue;
+        outcomes.push_back(check.alarm->code());
+        report.message = check.alarm->what();
+        report.hint = check.alarm->hint();
+    }
     report.exit_code = gravest(outcomes);
-    report.status = status_of(run, report.exit_code);
     report.complete = report.status == "done" && !run.options.limit && run.purpose == Purpose::run;
 }
 

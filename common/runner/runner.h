@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "config/config.h"
-#include "error/exit_code.h"
+#include "error/error.h"
 #include "plan/planned_action.h"
 #include "runner/interruption.h"
 #include "runner/job.h"
@@ -44,7 +44,8 @@ struct CheckReport {
     std::int64_t drifted = 0;  // changed since the plan, left alone
     std::int64_t refused = 0;  // by a guard
     std::int64_t failed = 0;
-    std::string error;  // the check could not be evaluated
+    std::string error;           // the check could not be evaluated
+    std::optional<Error> alarm;  // what it found decides how the run ends
 
     bool is_chore() const { return pass == kChorePass; }
 };

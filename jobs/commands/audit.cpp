@@ -82,10 +82,7 @@ ExitCode audit_verify(const Config& config, const VerifyOptions& options, std::o
                                         : fmt::format("all {} heads that were kept", kept.size()));
         fmt::print(out, "head {}:{}\n", verdict.blocks_total, verdict.head);
     }
-    if (!verdict.intact())
-        throw Error(ExitCode::audit_broken, "the audit trail is broken: " + verdict.broken(),
-                    "Keep the database as it is and compare it with a backup: somebody changed it "
-                    "by hand.");
+    if (!verdict.intact()) throw audit_is_broken(verdict);
     return ExitCode::done;
 }
 
