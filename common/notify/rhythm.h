@@ -1,0 +1,71 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "time/timestamp.h"
+
+namespace keyrota {
+
+/// Severities from here on do not wait for a digest, and rising to it is worth a notice of its own.
+inline constexpr std::int64_t kUrgent = 4;
+
+/// How often an open finding of a check is told again where no date says when.
+enum class Repeat { never, weekly };
+
+/// Whether an owner's setting may silence the mail of a check. What ends a key, or means that it
+/// must end, is at least in the digest.
+enum class Silence { allowed, refused };
+
+/// When the findings of a check are told: the stages of its date, or at once; then perhaps weekly.
+struct Rhythm {
+    std::string_view check_id{};
+    std::vector<std::chrono::microseconds>
+        stages{};                   // around due_at, earliest first; none: at once
+    bool stages_by_policy = false;  // the rule's expiry.notice_before instead
+    Repeat repeat = Repeat::weekly;
+    Silence silence = Silence::allowed;
+};
+/// The row of the table for a check; the usual one (at once, then weekly) for a check without one.
+const Rhythm& rhythm_of(std::string_view check_id);
+
+/// What a decision on a finding rests on.
+struct TellableFinding {
+    std::string check_id{};
+    std::string status{};      // open | acknowledged | waived | resolved
+    std::string resolution{};  // absence | acted | by hand; empty while it is unresolved
+    std::int64_t severity = 1;
+    std::optional<Timestamp> due_at{};
+    std::optional<Timestamp> resolved_at{};
+    std::vector<std::chrono::microseconds> notice_before{};  // of the key's policy rule
+};
+
+/// What was decided for it before, in this episode and for this due_at. Notices in a message that
+/// is dead do not count.
+struct ToldBefore {
+    Timestamp at{};             // when the newest was decided
+    std::int64_t severity = 1;  // the finding's then
+    std::int64_t stages = 0;    // how many different ones
+    bool reached = false;       // whether any went into a message
+    bool resolved = false;      // whether its end was among them
+};
+
+struct StageDecision {
+    std::string
+        stage;  // `T-7d`, `T+0`, `open`, `again 2`, `severe 2`, `resolved`; empty: nothing to tell
+    std::string reason;  // why that, or why nothing
+    std::optional<Timestamp>
+        next_at{};  // when the next stage begins, if nothing changes until then
+};
+inline constexpr std::string_view kResolvedStage = "resolved";
+
+/// What of a finding is to be told at as_of. Of stages that were missed only the newest; a stage
+/// counts as told by any notice since it began, so that neither a changed policy nor cron's drift
+/// tells one twice.
+StageDecision decide_stage(const TellableFinding& finding, const std::optional<ToldBefore>& before,
+                           Timestamp as_of);
+
+}  // namespace keyrota
