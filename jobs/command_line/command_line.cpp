@@ -94,6 +94,7 @@ ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
     declare_explain(commands, program);
     declare_policy(commands, program);
     declare_keys(commands, program);
+    declare_verify_secret(commands, program);
     declare_owners(commands, program);
     declare_teams(commands, program);
     declare_database(commands, program);

@@ -15,6 +15,7 @@ void declare_findings(Command& app, Program& program);
 void declare_explain(Command& app, Program& program);
 void declare_keys(Command& app, Program& program);
 void declare_keys_import(Command& keys, Program& program);
+void declare_verify_secret(Command& app, Program& program);
 void declare_owners(Command& app, Program& program);
 void declare_owners_import(Command& owners, Program& program);
 void declare_teams(Command& app, Program& program);
