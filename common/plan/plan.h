@@ -45,7 +45,23 @@ struct PlannedChore {
     Params params{};   // of both
 };
 
-/// What a job decides: which checks to evaluate, which chores to do. The runner does the rest.
+class StepRun;
+
+/// Work of a job that is neither a check nor housekeeping: it loops over batches of its own (rolls
+/// samples up, writes notices, sends mail). Done after findings, actions and chores; its totals
+/// stand among those of the run's checks, under its name.
+struct PlannedStep {
+    const char* name;  // `roll-up`
+    Statement due;  // SELECT total (bigint): what there is to do; all of a dry run, else not asked.
+                    // The runner binds :as_of
+    void (*work)(StepRun& run);  // runner/step.h
+    Params params{};             // of `due`
+    bool cancellable = true;     // a signal cancels its statement; false: it looks at interrupted()
+    bool guarded = false;        // guards of time and place hold it back
+};
+
+/// What a job decides: which checks to evaluate, which chores and steps to do. The runner does the
+/// rest.
 class Plan {
   public:
     void add_incremental(const char* check_id, const Statement& statement) {
@@ -64,12 +80,15 @@ class Plan {
                            .fill = std::move(fill)});
     }
     void add_chore(PlannedChore chore) { chores_.push_back(std::move(chore)); }
+    void add_step(PlannedStep step) { steps_.push_back(std::move(step)); }
     const std::vector<PlannedCheck>& checks() const { return checks_; }
     const std::vector<PlannedChore>& chores() const { return chores_; }
+    const std::vector<PlannedStep>& steps() const { return steps_; }
 
   private:
     std::vector<PlannedCheck> checks_;
     std::vector<PlannedChore> chores_;
+    std::vector<PlannedStep> steps_;
 };
 
 }  // namespace keyrota

@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "common_sql.h"
 #include "error/error.h"
 #include "plan/action.h"
 #include "progress/progress.h"
 #include "runner/duty_cycle.h"
+#include "runner/step.h"
 
 namespace keyrota {
 namespace {
@@ -178,6 +180,18 @@ void do_chore(Run& run, CheckReport& report, Progress& progress) {
     }
 }
 
+void do_step(Run& run, const RunReport& report, CheckReport& step) {
+    const auto& steps = run.plan.steps();
+    const PlannedStep& planned =
+        *std::find_if(steps.begin(), steps.end(),
+                      [&](const PlannedStep& one) { return step.check_id == one.name; });
+    if (planned.guarded && !report.held.empty()) return;
+    StepRun step_run(run, step);
+    std::optional<Interruption::CancelOnSignal> cancellable;
+    if (planned.cancellable) cancellable.emplace(run.interruption, run.session);
+    planned.work(step_run);
+}
+
 // Findings that ask for no action, or whose action was refused.
 void record_findings(Run& run, CheckReport& report) {
     if (report.to_record + report.refused == 0) return;  // looking for them reads the whole plan
@@ -230,13 +244,13 @@ void apply_all(Run& run, RunReport& report) {
     std::int64_t items = 0;
     std::int64_t actions = 0;
     for (const CheckReport& check : report.checks) {
-        if (!check.is_chore()) items += check.found;
+        if (!check.is_chore() && !check.is_step()) items += check.found;
         actions += check.planned - check.refused;
     }
     if (items > 0) run.session.one(kAnalyzePlan);
     Progress progress(run.job.name, actions, run.options.show_progress);
     for (CheckReport& check : report.checks) {
-        if (!check.error.empty()) continue;
+        if (!check.error.empty() || check.is_step()) continue;
         if (check.is_chore()) {
             do_chore(run, check, progress);
             continue;
@@ -244,6 +258,9 @@ void apply_all(Run& run, RunReport& report) {
         record_findings(run, check);
         apply_actions(run, check, progress);
     }
+    for (CheckReport& check : report.checks)
+        if (check.is_step() && check.error.empty() && !run.interruption.requested())
+            do_step(run, report, check);
     report.apply_time = stopwatch.elapsed();
 }
 

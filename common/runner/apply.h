@@ -4,8 +4,8 @@
 
 namespace keyrota {
 
-/// Records findings and applies actions, check by check, in batches; a signal ends it after the
-/// batch in hand.
+/// Records findings and applies actions, check by check, in batches, then does the job's steps; a
+/// signal ends it after the batch in hand.
 void apply_all(Run& run, RunReport& report);
 
 /// Resolves the findings that a standing pass no longer returned. Only for a complete run: only

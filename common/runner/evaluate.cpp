@@ -145,6 +145,23 @@ CheckReport evaluate(Run& run, const PlannedChore& chore) {
     return report;
 }
 
+// A step says itself what it found. It is only asked beforehand where nothing else will say so, or
+// where guards must know whether it is about to do something.
+CheckReport evaluate(Run& run, const PlannedStep& step) {
+    CheckReport report;
+    report.check_id = step.name;
+    report.pass = kStepPass;
+    if (!run.lease || step.guarded) {
+        Params params = step.params;
+        params.emplace_back("as_of", run.as_of);
+        const std::int64_t due = run.session.one(step.due, params).int64("total");
+        if (!run.lease) report.found = due;
+        if (step.guarded) report.planned = due;
+    }
+    record_check(run, report);
+    return report;
+}
+
 // A check that cannot be evaluated stops no other and is never read as "nothing found"; a broken
 // connection, a cancel and a lost lease stop the run.
 CheckReport failed_check(Run& run, const std::string& check_id, const char* pass,
@@ -159,7 +176,7 @@ CheckReport failed_check(Run& run, const std::string& check_id, const char* pass
     return report;
 }
 
-// One check or chore, in a transaction of its own; a dry run, which is one, has a savepoint.
+// One check, chore or step, in a transaction of its own; a dry run, which is one, has a savepoint.
 template <typename Planned>
 CheckReport evaluate_alone(Run& run, const Planned& planned, const std::string& id,
                            const char* pass) {
@@ -220,9 +237,11 @@ std::vector<CheckReport> evaluate_all(Run& run) {
         reports.push_back(
             evaluate_alone(run, check, check.check_id,
                            check.kind == CheckKind::standing ? "standing" : "incremental"));
-    if (run.purpose != Purpose::plan)  // a plan file is about keys
-        for (const PlannedChore& chore : run.plan.chores())
-            reports.push_back(evaluate_alone(run, chore, chore.name, kChorePass));
+    if (run.purpose == Purpose::plan) return reports;  // a plan file is about keys
+    for (const PlannedChore& chore : run.plan.chores())
+        reports.push_back(evaluate_alone(run, chore, chore.name, kChorePass));
+    for (const PlannedStep& step : run.plan.steps())
+        reports.push_back(evaluate_alone(run, step, step.name, kStepPass));
     return reports;
 }
 

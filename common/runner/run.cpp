@@ -17,6 +17,7 @@ void Run::in_batch(const std::function<void()>& work) {
 void count(Run& run, const CheckReport& report, const Counts& counts) {
     run.session.execute(sql::run_check_count, {{"run_id", run.run_id},
                                                {"check_id", report.check_id},
+                                               {"found", counts.found},
                                                {"opened", counts.opened},
                                                {"changed", counts.changed},
                                                {"resolved", counts.resolved},
@@ -27,6 +28,7 @@ void count(Run& run, const CheckReport& report, const Counts& counts) {
 }
 
 void add(CheckReport& report, const Counts& counts) {
+    report.found += counts.found;
     report.opened += counts.opened;
     report.changed += counts.changed;
     report.resolved += counts.resolved;

@@ -42,8 +42,8 @@ struct Run {
 
 /// What one transaction adds to the totals of its check.
 struct Counts {
-    std::int64_t opened = 0, changed = 0, resolved = 0, applied = 0, drifted = 0, refused = 0,
-                 failed = 0;
+    std::int64_t found = 0, opened = 0, changed = 0, resolved = 0, applied = 0, drifted = 0,
+                 refused = 0, failed = 0;
 };
 
 /// Adds them to the check's row of run_check, in the transaction that they count.

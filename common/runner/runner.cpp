@@ -138,11 +138,24 @@ void look_for_severe_findings(Run& run, RunReport& report) {
                               .int64("found") != 0;
 }
 
+// How the run's checks and steps want it to end: the gravest of them is told.
+void heed_alarms(RunReport& report, std::vector<ExitCode>& outcomes) {
+    for (const CheckReport& check : report.checks)
+        if (check.alarm) outcomes.push_back(check.alarm->code());
+    for (const CheckReport& check : report.checks) {
+        if (!check.alarm || check.alarm->code() != gravest(outcomes)) continue;
+        report.message = check.alarm->what();
+        report.hint = check.alarm->hint();
+        return;
+    }
+}
+
 // Outcomes of the checks, from none to the gravest.
 void conclude(const Run& run, RunReport& report) {
     std::vector<ExitCode> outcomes;
     for (const CheckReport& check : report.checks) {
-        if (!check.error.empty() || check.failed > 0) outcomes.push_back(ExitCode::partial);
+        if (!check.error.empty() || (check.failed > 0 && !check.alarm))
+            outcomes.push_back(ExitCode::partial);
         if (check.refused > 0 && report.held.empty()) {
             outcomes.push_back(ExitCode::blast_radius);
             report.message = fmt::format("{}: {} actions are over the blast radius, none was done",
@@ -151,6 +164,8 @@ void conclude(const Run& run, RunReport& report) {
                 "Look at them with `keyrota run {} --dry-run`; --max-actions {} allows them for "
                 "one run.",
                 report.job, check.refused);
+        } else if (check.failed > 0 && check.is_step() && report.message.empty()) {
+            report.message = fmt::format("{}: {} failed", check.check_id, check.failed);
         } else if (check.failed > 0 && report.message.empty()) {
             report.message =
                 fmt::format("{}: {} {} were locked by others and are left for the next run",
@@ -175,14 +190,12 @@ void conclude(const Run& run, RunReport& report) {
                 fmt::format("`keyrota findings list --severity {}` shows them.", severity);
         }
     }
+    // Undelivered messages are no reason to look again; any other trouble of a step is.
+    for (const CheckReport& check : report.checks)
+        if (check.is_step() && check.alarm && check.alarm->code() != ExitCode::delivery)
+            outcomes.push_back(check.alarm->code());
     report.status = status_of(run, gravest(outcomes));
-    // The run did its work, and what it found decides how it ends.
-    for (const CheckReport& check : report.checks) {
-        if (!check.alarm) continue;
-        outcomes.push_back(check.alarm->code());
-        report.message = check.alarm->what();
-        report.hint = check.alarm->hint();
-    }
+    heed_alarms(report, outcomes);
     report.exit_code = gravest(outcomes);
     report.complete = report.status == "done" && !run.options.limit && run.purpose == Purpose::run;
 }

@@ -26,12 +26,13 @@ struct RunOptions {
 };
 
 inline constexpr const char* kChorePass = "chore";
+inline constexpr const char* kStepPass = "step";
 
-/// What one check came to, or one chore. The totals count findings, or (planned to failed) actions;
-/// of a chore the things to do.
+/// What one check came to, or one chore or step. The totals count findings, or (planned to failed)
+/// actions; of a chore or step the things to do.
 struct CheckReport {
     std::string check_id;
-    std::string pass;    // incremental | standing | approved | chore
+    std::string pass;    // incremental | standing | approved | chore | step
     std::string action;  // what it asks for; empty: nothing
     std::int64_t found = 0;
     std::int64_t opened = 0;
@@ -45,9 +46,10 @@ struct CheckReport {
     std::int64_t refused = 0;  // by a guard
     std::int64_t failed = 0;
     std::string error;           // the check could not be evaluated
-    std::optional<Error> alarm;  // what it found decides how the run ends
+    std::optional<Error> alarm;  // what it found, or met, decides how the run ends
 
     bool is_chore() const { return pass == kChorePass; }
+    bool is_step() const { return pass == kStepPass; }
 };
 
 /// What one run came to.

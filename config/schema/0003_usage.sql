@@ -3,7 +3,8 @@
 create table keyrota.usage_gateway (
     name text primary key,
     expected boolean not null default true,  -- its silence means: usage unknown, not unused
-    last_seen_at timestamptz
+    last_seen_at timestamptz,                -- up to when it has reported: the newest of its samples, none in the future
+    since_at timestamptz                     -- when its first sample arrived
 );
 
 -- Append-only and additive: one row per request, or one per key, minute, gateway, scope, network, auth and browser.
@@ -94,10 +95,45 @@ create table keyrota.usage_gap (
     reason text not null check (reason <> '')
 );
 
+-- Instants and the transaction ids of the same moment: all samples that were written before taken_at have a smaller xid.
 create table keyrota.usage_rollup (
     taken_at timestamptz primary key,
-    snapshot_xmax xid8 not null
+    snapshot_xmax bigint not null
 );
+
+-- How far the rollup came; one row, moved in the transaction that counts. Every committed sample with a smaller xid is
+-- counted once, and no transaction with a smaller xid is still open; nothing from xid on is counted.
+create table keyrota.usage_watermark (
+    only_row boolean primary key default true check (only_row),
+    xid bigint not null,
+    system_identifier bigint not null,  -- the server whose transactions xid counts
+    rolled_at timestamptz not null,     -- its clock when all before xid had ended
+    complete_until timestamptz,         -- every sample that arrived before is counted; null: none yet
+    closed_until timestamptz            -- hours before it are closed: their figures, but late_*, stay as they are
+);
+insert into keyrota.usage_watermark (xid, system_identifier, rolled_at)
+select 0, system_identifier, clock_timestamp() from pg_control_system();
+
+-- Coverage: since when usage is known without a break up to `until`; null where it is not known there. Unknown is never
+-- to be read as unused. At the end `silence` (usage.silent_after) may be missing, of what a gateway reports and of the
+-- rollup. It begins with the first sample of any gateway, or where the last gap before `until` ended. Known means here:
+-- each expected gateway has reported, at least one has, and all that arrived is rolled up.
+-- Checks that ask for many keys ask once: (select keyrota.usage_known_since(...)) beside the rows, not a call for each.
+create function keyrota.usage_known_since(until timestamptz, silence interval default '6 hours') returns timestamptz
+    language sql stable parallel safe
+    return (select c.since_at
+              from (select greatest(min(g.since_at), (select max(to_at) from keyrota.usage_gap where from_at < until))
+                           as since_at
+                      from keyrota.usage_gateway g
+                    having min(g.since_at) is not null
+                       and bool_and(not g.expected or coalesce(g.last_seen_at >= until - silence, false))) c
+             where c.since_at < until
+               and exists (select from keyrota.usage_watermark where complete_until >= until - silence));
+
+-- Whether usage is known all through [since, until).
+create function keyrota.usage_known(since timestamptz, until timestamptz, silence interval default '6 hours') returns boolean
+    language sql stable parallel safe
+    return coalesce(keyrota.usage_known_since(until, silence) <= since, false);
 
 -- How far a gateway's log file was read.
 create table keyrota.ingest_position (

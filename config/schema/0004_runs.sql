@@ -24,12 +24,13 @@ create table keyrota.job_run (
 );
 create index job_run_job_as_of_idx on keyrota.job_run (job, shard, as_of desc);
 
--- What one check did in one run, or one chore (housekeeping; found and planned: what was due). The totals are written in
--- the transaction of the batch that they count.
+-- What one check did in one run, or one chore (housekeeping; found and planned: what was due), or one step (work in
+-- batches of its own). The totals are written in the transaction of the batch that they count.
 create table keyrota.run_check (
     run_id bigint not null,
     check_id text not null,
-    pass text not null check (pass in ('incremental', 'standing', 'approved', 'chore')),  -- approved: from a plan file
+    pass text not null
+        check (pass in ('incremental', 'standing', 'approved', 'chore', 'step')),  -- approved: from a plan file
     since_at timestamptz,  -- an incremental pass looks from here to as_of
     found_total bigint not null default 0,
     opened_total bigint not null default 0,

@@ -57,7 +57,7 @@ void print_report(const RunReport& report, bool dry_run, std::ostream& out) {
             out << fmt::format("  {:<20} not evaluated\n", check.check_id);
             continue;
         }
-        if (check.is_chore()) {
+        if (check.is_chore() || check.is_step()) {
             out << fmt::format("  {:<20} {} due", check.check_id, check.found)
                 << counted(check.applied, "done")
                 << counted(check.refused, dry_run ? "that would be refused" : "refused")

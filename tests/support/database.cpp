@@ -111,6 +111,19 @@ void DatabaseTest::given_keys(std::int64_t count, const GivenKey& key) {
     execute("update keyrota.api_key set lineage_id = key_id where lineage_id = 0");
 }
 
+void DatabaseTest::given_usage_known(Timestamp since, Timestamp until) {
+    execute(
+        fmt::format("insert into keyrota.usage_gateway (name, since_at, last_seen_at)"
+                    " values ('edge', keyrota.instant({}), keyrota.instant({}))"
+                    " on conflict (name) do update set since_at = excluded.since_at,"
+                    " last_seen_at = excluded.last_seen_at",
+                    to_micros(since), to_micros(until)));
+    execute(
+        fmt::format("update keyrota.usage_watermark set complete_until = keyrota.instant({0}),"
+                    " closed_until = date_trunc('hour', keyrota.instant({0}))",
+                    to_micros(until)));
+}
+
 RunReport DatabaseTest::run(const char* job, Timestamp as_of, RunOptions options) {
     Interruption interruption;
     options.as_of = as_of;

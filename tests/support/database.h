@@ -55,6 +55,8 @@ class DatabaseTest : public ::testing::Test {
     std::int64_t given_key(const GivenKey& key);
     /// So many keys with one statement, all alike.
     void given_keys(std::int64_t count, const GivenKey& key);
+    /// Usage known from then on: a gateway has reported, and all of it is rolled up, until then.
+    void given_usage_known(Timestamp since, Timestamp until = kNow);
     RunReport run(const char* job, Timestamp as_of, RunOptions options = {});
     std::vector<std::string> keys_with_status(const std::string& status);
     /// Returns once a backend of this database waits for that (`Lock`, `PgSleep`); else the test

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "config/config.h"
+#include "error/exit_code.h"
+#include "postgres/session.h"
+#include "runner/duty_cycle.h"
+#include "runner/run.h"
+
+namespace keyrota {
+
+/// What a step of a job (PlannedStep) works with: the run that it is part of, and the words in
+/// which it says how far it came.
+class StepRun {
+  public:
+    StepRun(Run& run, CheckReport& step);
+
+    Session& session;  // the run's; outside of in_batch in no transaction
+    const Config& config;
+    const std::int64_t run_id;
+    const Timestamp as_of;
+    const std::optional<std::int64_t> limit;  // --limit: things to do at most
+
+    /// One transaction that holds the lease, repeated when it met a lock: `work` may be called
+    /// several times. Then a pause by limits.duty.
+    void in_batch(const std::function<void()>& work);
+
+    /// What one batch came to. Counted within in_batch, in its transaction: only what is committed
+    /// stands in the report and in run_check.
+    struct Totals {
+        std::int64_t found = 0, applied = 0, failed = 0;
+    };
+    void count(const Totals& totals);
+
+    /// Whether a signal came: return after the batch in hand.
+    bool interrupted() const;
+
+    /// Makes the run end with this code and these words, and goes on; of several the gravest is
+    /// told. With `delivery` the run still counts as complete, its checks saw everything.
+    /// @param message lower case, no full stop. @param hint what to do, a sentence; may be empty.
+    void alarm(ExitCode code, const std::string& message, const std::string& hint = "");
+
+  private:
+    Run& run_;
+    CheckReport& step_;
+    DutyCycle duty_;
+    Counts counts_{};  // of the batch in hand
+};
+
+}  // namespace keyrota
