@@ -6,7 +6,7 @@ if(KIND STREQUAL "statements")
   string(APPEND body "#include \"postgres/statement.h\"\nnamespace keyrota::sql {\n")
 elseif(KIND STREQUAL "texts")
   get_filename_component(list ${OUTPUT} NAME_WE)
-  string(APPEND body "namespace keyrota {\nstruct EmbeddedText {\n    const char* name;\n    const char* text;\n};\n"
+  string(APPEND body "#include \"text/embedded_text.h\"\nnamespace keyrota {\n"
                      "inline constexpr EmbeddedText ${list}[] = {\n")
 else()
   string(APPEND body "#include \"postgres/migration.h\"\nnamespace keyrota::sql {\ninline constexpr Migration migrations[] = {\n")

@@ -23,6 +23,7 @@ PLACES = [
     ("  #   scopeless_after", "config/keyrota.yaml", r"  #     notice_before: 7d\n"),
     ('    plan.add_standing("KEY-SCOPELESS"', "jobs/expire_keys/expire_keys.cpp",
      r"    plan\.add_incremental\(\"KEY-EXPIRES-SOON\".*\n"),
+    ('        {"KEY-SCOPELESS"', "common/notify/advice.cpp", r'         "whoever it is can go on\."\},\n'),
 ]
 
 

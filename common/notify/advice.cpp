@@ -1,0 +1,256 @@
+#include "notify/advice.h"
+
+#include <array>
+#include <utility>
+
+namespace keyrota {
+namespace {
+
+// Steps that several rows share.
+const AdviceStep kLook{"Look at the key, its policy and its history.", "keyrota explain {key_id}"};
+const AdviceStep kNewKey{
+    "Make a new key like it, and give it to what uses this one. The secret is "
+    "shown once.",
+    "keyrota keys create --help"};
+const AdviceStep kSwitchOff{"Once nothing uses this one any more, switch it off.",
+                            "keyrota keys deactivate {key_id}"};
+const AdviceStep kNeedsIt{"Nobody knows what it is for? Switch it off; it can be activated again.",
+                          "keyrota keys deactivate {key_id}"};
+const AdviceStep kRuns{"See which runs there were and how they ended.", "keyrota runs list"};
+
+// The table, in the order of the checks' purpose.
+const std::vector<Advice>& table() {
+    static const std::vector<Advice> rows = {
+        {"KEY-EXPIRES-SOON",
+         "{key} expires {when}",
+         "The key's end date is near. After it gateways refuse the key.",
+         {kNewKey,
+          {"Or, if the key may live on, give it another end date.",
+           "keyrota keys update {key_id} --expires-at YYYY-MM-DD"},
+          {"Not needed any more? Then nothing is to be done."}},
+         "the key stops working {when}, and whatever still uses it with it."},
+        {"KEY-EXPIRED",
+         "{key} expired {when}",
+         "The key's end date has come. Gateways refuse it.",
+         {kNewKey,
+          {"Or, if it must work again, give it another end date and activate it.",
+           "keyrota keys update {key_id} --expires-at YYYY-MM-DD"}},
+         "nothing more happens; calls with the key are refused."},
+        {"KEY-ROTATION-SOON",
+         "{key} is due for rotation {when}",
+         "A production key is replaced by a new one when it reaches its rotation age, so that a "
+         "secret that leaked unnoticed does not work for ever.",
+         {kNewKey, kSwitchOff},
+         "the key is overdue {when}, and you are told again."},
+        {"KEY-ROTATION-DUE",
+         "{key} was due for rotation {when}",
+         "The key is older than its policy allows: a secret that leaked unnoticed still works.",
+         {kNewKey, kSwitchOff},
+         "the key stays overdue: a day after the date your security contact is told, and you are "
+         "reminded weekly."},
+        {"KEY-ROTATED",
+         "{key} was rotated",
+         "A successor took its place; this one works on for its overlap only.",
+         {kLook, {"Make sure that everything uses the successor."}},
+         "this key is retired when its overlap ends."},
+        {"KEY-ROTATION-FAILED",
+         "the rotation of {key} failed",
+         "A successor could not be made, delivered or seen in use.",
+         {kLook},
+         "the key stays as it is, and the rotation is tried again."},
+        {"KEY-RETIRES-SOON",
+         "{key} is retired {when}",
+         "The key was rotated, and its overlap with the successor ends.",
+         {{"Make sure that everything uses the successor."}, kLook},
+         "the key stops working {when} once nothing uses it, or is held back while something "
+         "does."},
+        {"KEY-RETIRE-BLOCKED",
+         "{key} is still in use after its rotation",
+         "Its overlap is over, but something still calls with it instead of its successor.",
+         {kLook, {"Find what still uses it and give that the successor."}},
+         "the key is not retired, and you are reminded weekly."},
+        {"KEY-BREACHED",
+         "{key} was breached",
+         "Its secret is known to others. It was switched off at once.",
+         {kNewKey,
+          {"Look for what was done with it.", "keyrota audit show {key_id}"},
+          {"Then say that you know of it.", "keyrota findings list --check KEY-BREACHED"}},
+         "what used the key stays without one."},
+        {"KEY-UNUSED",
+         "{key} has not been used for a long time",
+         "A key that nobody uses is of use only to whoever steals it.",
+         {{"Ask whether anything still needs it."}, kNeedsIt},
+         "the key goes on working, and you are reminded weekly."},
+        {"KEY-NEVER-USED",
+         "{key} has never been used",
+         "It was made some time ago, and nobody called with it since.",
+         {{"Ask whether anything still needs it."}, kNeedsIt},
+         "the key goes on working, and you are reminded weekly."},
+        {"KEY-NO-EXPIRY",
+         "{key} never expires",
+         "A secret key without an end date works for whoever has it, for ever.",
+         {{"Give it an end date.", "keyrota keys update {key_id} --expires-at YYYY-MM-DD"}},
+         "the key goes on without an end, and you are reminded weekly."},
+        {"KEY-SCOPE-ADMIN",
+         "{key} may do everything",
+         "It holds the scope admin. A key should be able to do what it is for, and no more.",
+         {{"Take the scope away, and give it those that it needs.",
+           "keyrota keys update {key_id} --remove-scope admin"}},
+         "whoever has the key may do everything with it; you are reminded weekly."},
+        {"KEY-SCOPE-UNUSED",
+         "{key} has scopes that it does not use",
+         "What a key may do but never does helps only whoever steals it.",
+         {kLook,
+          {"Take the unused scopes away.", "keyrota keys update {key_id} --remove-scope SCOPE"}},
+         "the key may go on doing more than it does; you are reminded weekly."},
+        {"KEY-SCOPE-TYPE",
+         "{key} is public and may write",
+         "Everybody can read a public key, so it may only read.",
+         {{"Take every scope away that does not begin with read:",
+           "keyrota keys update {key_id} --remove-scope SCOPE"},
+          {"What must write needs a secret key, kept on a server."}},
+         "everybody may write with it."},
+        {"KEY-OWNER-MISSING",
+         "{key} has no owner to tell",
+         "It has no owner, or one without an address, so nobody learns when it expires.",
+         {{"Find whose it is and say so.", "keyrota keys update {key_id} --new-owner EMAIL"},
+          kNeedsIt},
+         "what is to be told about it is told to you."},
+        {"KEY-OWNER-GONE",
+         "the owner of {key} has left",
+         "Whoever knew what it is for is gone, and may have taken the secret along.",
+         {{"Give it another owner.", "keyrota keys update {key_id} --new-owner EMAIL"}, kNewKey},
+         "what is to be told about it is told to the next in line."},
+        {"KEY-ERROR-RATE",
+         "many calls with {key} fail",
+         "More of its calls end in an error than usual for a key that works.",
+         {kLook, {"Look into the logs of what uses it."}},
+         "whatever uses it goes on failing; you are reminded weekly."},
+        {"KEY-RATE-NEAR-LIMIT",
+         "{key} is near its rate limit",
+         "Its busiest minute came close to what its service plan allows.",
+         {{"Spread its calls, or move it to a larger service plan.",
+           "keyrota keys update {key_id} --plan NAME"}},
+         "calls over the limit are refused."},
+        {"KEY-RATE-LIMITED",
+         "calls with {key} are refused over its rate limit",
+         "It makes more calls in a minute than its service plan allows.",
+         {{"Spread its calls, or move it to a larger service plan.",
+           "keyrota keys update {key_id} --plan NAME"}},
+         "calls over the limit are refused on."},
+        {"KEY-IN-QUERY-STRING",
+         "{key} is sent in URLs",
+         "What stands in a URL ends up in logs, histories and the Referer of other sites.",
+         {{"Send it in a header instead."}, kNewKey, kSwitchOff},
+         "its secret spreads; you are reminded weekly."},
+        {"KEY-SECRET-IN-BROWSER",
+         "{key} is secret and used in browsers",
+         "Everybody who opens the page can read it, so it is no secret any more.",
+         {{"Call from a server, or use a public key in browsers."}, kNewKey, kSwitchOff},
+         "whoever read it can use it."},
+        {"KEY-INACTIVE-IN-USE",
+         "{key} is switched off, and something calls with it",
+         "Its calls are refused. Either somebody waits for answers, or somebody tries old keys.",
+         {kLook, {"Find what calls with it, and give it a key that works."}},
+         "its calls are refused on; you are reminded weekly."},
+        {"KEY-ANOMALY-",
+         "{key} is used in an unusual way",
+         "Its use differs from what it was over the last weeks.",
+         {kLook,
+          {"Was that you? Then say so.", "keyrota findings list --check KEY-ANOMALY"},
+          {"If nobody can say who it was, take its secret for known to others and replace it.",
+           "keyrota keys deactivate {key_id}"}},
+         "whoever it is can go on."},
+        {"WAIVER-EXPIRING",
+         "the waiver {detail} ends {when}",
+         "What it holds back is told and counted again after that.",
+         {{"Look whether its reason still holds.", "keyrota waivers list"}},
+         "its findings open again {when}."},
+        {"RUN-MISSED",
+         "the job {detail} has not come to a good end",
+         "It is overdue by its schedule. What it watches, nobody watches.",
+         {kRuns, {"Run it by hand and see.", "keyrota run {detail}"}},
+         "its work stays undone."},
+        {"RUN-STALE-DATA",
+         "usage from {detail} is too old to judge by",
+         "Checks that go by use are held back: unknown is never read as unused.",
+         {{"Look whether the gateway reports and the rollup runs.", "keyrota status"}},
+         "unused keys are neither found nor retired."},
+        {"ROLLUP-STALLED",
+         "samples of usage are not rolled up",
+         "A transaction that stays open holds the rollup back.",
+         {{"Look for it.", "keyrota doctor"}},
+         "checks go by old usage."},
+        {"RUN-HELD",
+         "{detail} holds its actions back",
+         "Time or place look wrong: a long gap, a clock that went back, or another database.",
+         {{"Look what would be done.", "keyrota run {detail} --dry-run"},
+          {"If that is right, let it.", "keyrota resume {detail}"}},
+         "nothing that the job would change is changed."},
+        {"RUN-GATE",
+         "{detail} refused actions over the blast radius",
+         "It would have changed more keys in a day than is usual.",
+         {{"Look at what it would do.", "keyrota run {detail} --dry-run"},
+          {"If that is right, allow one run.", "keyrota run {detail} --max-actions N"}},
+         "the actions stay undone."},
+        {"MAIL-HELD",
+         "mail to owners is held back ({detail})",
+         "`observe`: nothing goes out before it is released for the first time. "
+         "`max-messages-per-day`: more was to go out in a day than is allowed.",
+         {{"Look at what somebody would get.", "keyrota mail preview OWNER --out DIR"},
+          {"observe: let it go out, one digest for each owner.", "keyrota mail release"},
+          {"max-messages-per-day: if so many are right, raise mail.max_messages_per_day."}},
+         "owners are not told, or a day later."},
+        {"MAIL-DEAD",
+         "mail could not be delivered ({detail})",
+         "It was tried for days, or refused for good. The next in line is told.",
+         {{"See what the server said.", "keyrota mail queue"}},
+         "whoever it was for does not know."},
+        {"AUDIT-BROKEN",
+         "the audit trail does not verify",
+         "An entry or a block is not what was sealed: somebody changed the trail, or the disk did.",
+         {{"See where.", "keyrota audit verify"}},
+         "nothing that was recorded can be relied on."},
+    };
+    return rows;
+}
+
+const Advice kGeneral{"",
+                      "{key} needs a look",
+                      "A check holds for it.",
+                      {kLook},
+                      "the finding stays open, and you are reminded weekly."};
+
+}  // namespace
+
+const Advice& advice_for(std::string_view check_id) {
+    for (const Advice& advice : table()) {
+        const std::string_view id = advice.check_id;
+        if (id == check_id || (id.back() == '-' && check_id.starts_with(id))) return advice;
+    }
+    return kGeneral;
+}
+
+std::string fill_in(std::string_view text, const AdviceValues& values) {
+    const std::array<std::pair<std::string_view, const std::string*>, 4> all = {
+        {{"{key}", &values.key},
+         {"{key_id}", &values.key_id},
+         {"{when}", &values.when},
+         {"{detail}", &values.detail}}};
+    std::string filled;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto* found =
+            static_cast<const std::pair<std::string_view, const std::string*>*>(nullptr);
+        for (const auto& one : all)
+            if (text.substr(at).starts_with(one.first)) found = &one;
+        if (found != nullptr) {
+            filled += *found->second;
+            at += found->first.size();
+        } else {
+            filled += text[at++];
+        }
+    }
+    return filled;
+}
+
+}  // namespace keyrota

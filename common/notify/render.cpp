@@ -1,0 +1,253 @@
+#include "notify/render.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <set>
+
+#include "finding/severity.h"
+#include "notify/advice.h"
+#include "notify/hours.h"
+#include "notify/rhythm.h"
+#include "report/escape.h"
+
+namespace keyrota {
+namespace {
+
+using Data = kainjow::mustache::data;
+
+constexpr std::chrono::hours kDay(24);
+constexpr std::size_t kLongestHeadline = 120;  // characters; a subject is read in a list
+
+const char* colour_of(std::int64_t severity) {  // on white each has a contrast of 4.5 at least
+    static constexpr std::array<const char*, 6> kColours = {"#52606d", "#52606d", "#2f6690",
+                                                            "#8a5a00", "#b3401a", "#a3123a"};
+    return kColours.at(static_cast<std::size_t>(std::clamp<std::int64_t>(severity, 0, 5)));
+}
+
+// `1,234,567`
+std::string grouped(std::int64_t number) {
+    std::string text = std::to_string(number);
+    for (int at = static_cast<int>(text.size()) - 3; at > 0; at -= 3)
+        text.insert(static_cast<std::size_t>(at), ",");
+    return text;
+}
+
+std::string instant(Timestamp at, const std::string& time_zone) {
+    std::string text = local_time(at, "UTC");
+    const std::string local = local_time(at, time_zone);
+    if (local != text && time_zone != "UTC") text += fmt::format(" ({})", local);
+    return text;
+}
+
+// Of a command only what a shell takes as one plain word.
+std::string plain_word(const std::string& text, const char* otherwise) {
+    const bool plain = !text.empty() &&
+                       text.find_first_not_of(
+                           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                           "0123456789-_.:/@") == std::string::npos &&
+                       text.front() != '-';
+    return plain ? text : otherwise;
+}
+
+AdviceValues values_of(const NoticeInMail& notice, Timestamp as_of) {
+    return {.key = notice.key ? shortened(for_terminal(notice.key->name), 60)
+                              : "key " + std::to_string(notice.key_id),
+            .key_id = std::to_string(notice.key_id),
+            .when = notice.due_at ? when(*notice.due_at, as_of) : "soon",
+            .detail = notice.detail};
+}
+
+std::string headline_of(const NoticeInMail& notice, Timestamp as_of) {
+    return shortened(
+        for_terminal(fill_in(advice_for(notice.check_id).headline, values_of(notice, as_of))),
+        kLongestHeadline);
+}
+
+// A mark a day, as high as its share of the busiest one.
+void add_usage(Data& key, const KeyInMail& facts) {
+    static constexpr std::array<const char*, 9> kMarks = {"_", "▁", "▂", "▃", "▄",
+                                                          "▅", "▆", "▇", "█"};
+    const auto& days = facts.requests_by_day;
+    const std::int64_t peak = days.empty() ? 0 : *std::max_element(days.begin(), days.end());
+    if (peak == 0) return;
+    const std::int64_t total = std::accumulate(days.begin(), days.end(), std::int64_t{0});
+    Data usage;
+    usage.set("requests", grouped(total));
+    usage.set("errors", fmt::format("{:.1f} %", 100.0 * static_cast<double>(facts.errors) /
+                                                    static_cast<double>(total)));
+    usage.set("peak", grouped(peak));
+    std::string spark;
+    Data bars{Data::type::list};
+    for (const std::int64_t day : days) {
+        const double share = static_cast<double>(day) / static_cast<double>(peak);
+        spark += kMarks.at(day == 0 ? 0 : 1 + static_cast<std::size_t>(share * 7));
+        bars << Data("height", std::to_string(1 + static_cast<int>(share * 39)));
+    }
+    usage.set("spark", spark);
+    usage.set("bars", bars);
+    key.set("usage", usage);
+}
+
+Data key_data(const KeyInMail& key, const std::string& time_zone) {
+    Data data;
+    data.set("name", key.name);
+    data.set("masked", key.prefix + "..." + key.hint);
+    data.set("key_id", std::to_string(key.key_id));
+    data.set("environment", key.environment);
+    data.set("type", key.type);
+    data.set("scopes", key.scopes.empty() ? "none" : key.scopes);
+    data.set("created", instant(key.created_at, time_zone));
+    data.set("expires", key.expires_at ? instant(*key.expires_at, time_zone) : "never");
+    data.set("last_used", key.last_used_at ? instant(*key.last_used_at, time_zone) : "not known");
+    add_usage(data, key);
+    return data;
+}
+
+Data steps_data(const Advice& advice, const AdviceValues& values) {
+    AdviceValues words = values;
+    words.detail = plain_word(values.detail, "NAME");
+    Data steps{Data::type::list};
+    int number = 0;
+    for (const AdviceStep& step : advice.steps) {
+        Data data;
+        data.set("number", std::to_string(++number));
+        data.set("text", fill_in(step.text, values));
+        const std::string command = fill_in(step.command, words);
+        if (!command.empty()) {
+            // A section, so that it is left out where there is none; inside it means itself.
+            Data shown;
+            shown.set("command", command);
+            data.set("command", shown);
+        }
+        steps << data;
+    }
+    return steps;
+}
+
+// {key_id} and {check_id} are of characters that a URL takes as they are.
+std::string link_of(const std::string& pattern, const NoticeInMail& notice) {
+    std::string link = pattern;
+    const auto put = [&](std::string_view name, const std::string& value) {
+        for (std::size_t at = link.find(name); at != std::string::npos;
+             at = link.find(name, at + value.size()))
+            link.replace(at, name.size(), value);
+    };
+    put("{key_id}", std::to_string(notice.key_id));
+    put("{check_id}", notice.check_id);
+    return safe_link(link);
+}
+
+Data notice_data(const NoticeMail& mail, const NoticeInMail& notice) {
+    const Advice& advice = advice_for(notice.check_id);
+    const AdviceValues values = values_of(notice, mail.as_of);
+    Data data;
+    data.set("headline", headline_of(notice, mail.as_of));
+    data.set("severity", std::string(severity_name(notice.severity)));
+    data.set("colour", colour_of(notice.severity));
+    if (notice.key) data.set("key", key_data(*notice.key, mail.time_zone));
+    data.set("why", fill_in(advice.why, values));
+    data.set("steps", steps_data(advice, values));
+    data.set("otherwise", fill_in(advice.otherwise, values));
+    data.set("reason", notice.reason);
+    const std::string link = link_of(mail.link, notice);
+    if (!link.empty()) {
+        Data shown;
+        shown.set("link", link);
+        data.set("link", shown);
+    }
+    return data;
+}
+
+bool has_ended(const NoticeInMail& notice) {
+    return notice.stage == kResolvedStage;
+}
+
+// What to expect inside, by the gravest of it: subjects are read in a list.
+std::string subject_of(const NoticeMail& mail, const std::string& first, std::int64_t total) {
+    std::set<std::int64_t> keys;
+    std::int64_t about_keys = mail.more;
+    for (const NoticeInMail& notice : mail.notices) {
+        if (has_ended(notice)) continue;
+        if (notice.key_id != 0) ++about_keys;
+        keys.insert(notice.key_id);
+    }
+    if (total == 1) return "[keyrota] " + first;
+    if (mail.more == 0 && about_keys == total && keys.size() > 1)
+        return fmt::format("[keyrota] {} keys need you: {}", keys.size(), first);
+    return fmt::format("[keyrota] {} findings need you: {}", grouped(total), first);
+}
+
+}  // namespace
+
+std::string when(Timestamp at, Timestamp as_of) {
+    const auto days_of = [](std::chrono::microseconds span) {
+        return span / std::chrono::duration_cast<std::chrono::microseconds>(kDay);
+    };
+    if (at > as_of) {
+        const auto days = days_of(at - as_of + kDay - std::chrono::microseconds(1));
+        if (at - as_of < kDay) return "within a day";
+        return days == 1 ? "in a day" : fmt::format("in {} days", days);
+    }
+    const auto days = days_of(as_of - at);
+    if (days == 0) return "today";
+    return days == 1 ? "a day ago" : fmt::format("{} days ago", days);
+}
+
+std::string safe_link(const std::string& link) {
+    for (const std::string_view scheme : {"https://", "http://", "mailto:"})
+        if (link.starts_with(scheme)) return link;
+    return "";
+}
+
+RenderedMail render(Templates& templates, const NoticeMail& mail) {
+    Data items{Data::type::list};
+    Data ended{Data::type::list};
+    std::string first;
+    std::int64_t shown = 0;
+    bool any_ended = false;
+    for (const NoticeInMail& notice : mail.notices) {
+        if (has_ended(notice)) {
+            ended << Data("headline", headline_of(notice, mail.as_of));
+            any_ended = true;
+            continue;
+        }
+        if (shown++ == 0) first = headline_of(notice, mail.as_of);
+        items << notice_data(mail, notice);
+    }
+    RenderedMail rendered;
+    const std::int64_t total = shown + mail.more;
+    rendered.subject = subject_of(mail, first, total);
+    Data data;
+    data.set("subject", rendered.subject);
+    data.set("greeting",
+             mail.recipient_name.empty() ? "Hello," : "Hello " + mail.recipient_name + ",");
+    data.set("introduction", total == 1 ? "one thing needs you. What it is and what to do:"
+                                        : fmt::format("{} things need you, the most urgent first.",
+                                                      grouped(total)));
+    data.set("items", items);
+    if (mail.more > 0) {
+        Data more;
+        more.set("more", grouped(mail.more));
+        more.set("list_command",
+                 "keyrota findings list --owner " + plain_word(mail.recipient, "ADDRESS"));
+        data.set("more", more);
+    }
+    if (any_ended) {
+        Data list;
+        list.set("ended", ended);
+        data.set("has_ended", list);
+    }
+    data.set("rule", std::string(64, '-'));
+    data.set("run", std::to_string(mail.run_id));
+    data.set("whom_to_ask", mail.operator_address.empty()
+                                ? "Questions? Ask whoever operates keyrota where you are."
+                                : "Questions? Write to " + mail.operator_address + ".");
+    rendered.text = templates.text(data);
+    rendered.html = templates.html(data);
+    return rendered;
+}
+
+}  // namespace keyrota

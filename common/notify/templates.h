@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <kainjow/mustache.hpp>
+#include <string>
+#include <string_view>
+
+namespace keyrota {
+
+/// What is wrong with a template, `line:column: ...`; empty where nothing is. It may use the names
+/// that render.cpp gives values to, as `{{name}}`, `{{#name}}`, `{{^name}}`, `{{/name}}`, and
+/// `{{! comments}}`: nothing that is not escaped, so neither `{{{` nor `{{&`, and no other file.
+std::string fault_of_template(std::string_view text);
+
+/// The texts that mail is made of: the built-in ones (config/templates), or files of the same names
+/// in a folder of the user's own.
+class Templates {
+  public:
+    /// @param folder may hold notice_text.mustache and notice_html.mustache; empty: none.
+    /// @throws Error{config} with file, line and column for one that is wrong, or that others could
+    /// have written.
+    explicit Templates(const std::filesystem::path& folder);
+
+    /// Every value on one line and without control or direction-changing characters; in HTML also
+    /// escaped for it.
+    std::string text(const kainjow::mustache::data& data) { return text_.render(data); }
+    std::string html(const kainjow::mustache::data& data) { return html_.render(data); }
+
+  private:
+    kainjow::mustache::mustache text_;
+    kainjow::mustache::mustache html_;
+};
+
+}  // namespace keyrota
