@@ -99,6 +99,7 @@ ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
     declare_teams(commands, program);
     declare_database(commands, program);
     declare_config(commands, program);
+    declare_anomalies(commands, program);
     declare_audit(commands, program);
     declare_cron(commands, program);
     declare_sample(commands, program);

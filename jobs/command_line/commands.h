@@ -22,6 +22,7 @@ void declare_teams(Command& app, Program& program);
 void declare_database(Command& app, Program& program);
 void declare_policy(Command& app, Program& program);
 void declare_config(Command& app, Program& program);
+void declare_anomalies(Command& app, Program& program);
 void declare_audit(Command& app, Program& program);
 void declare_cron(Command& app, Program& program);
 void declare_sample(Command& app, Program& program);

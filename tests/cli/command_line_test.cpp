@@ -171,6 +171,7 @@ TEST_F(CommandLine, EveryExampleIsACommandLineThatIsUnderstood) {
     scratch_.write("plan.jsonl", R"({"keyrota_plan":1,"installation":"","run_id":1,)"
                                  R"("job":"expire-keys","as_of":"2026-11-24"})"
                                  "\n");
+    scratch_.write("series.csv", "series,hour,requests,errors,label\n1,0,12,0,\n");
     scratch_.write("secret.txt", "sk_live_nobody's\n");
     // An embedded database where none can be: for what only an embedded one can do.
     Environment no_place = environment_;

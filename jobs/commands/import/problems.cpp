@@ -26,7 +26,7 @@ void Problems::add_at(std::int64_t line, std::int64_t column, const std::string&
     keep(line, fmt::format("{}:{}:{}: {}", file_, line, column, message), hint);
 }
 
-void Problems::refuse_if_any() const {
+void Problems::refuse_if_any(const std::string& hint) const {
     if (none()) return;
     std::vector<Problem> sorted = kept_;
     std::stable_sort(sorted.begin(), sorted.end(),
@@ -39,7 +39,7 @@ void Problems::refuse_if_any() const {
     }
     const std::int64_t more = total_ - static_cast<std::int64_t>(sorted.size());
     if (more > 0) message += fmt::format("\nand {} more", more);
-    throw Error(ExitCode::usage, message, "Nothing was changed: correct the file, or the map.");
+    throw Error(ExitCode::usage, message, hint);
 }
 
 }  // namespace keyrota

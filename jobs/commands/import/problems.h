@@ -22,8 +22,10 @@ class Problems {
     void count_more(std::int64_t more) { total_ += more; }
 
     bool none() const { return total_ == 0; }
+    /// @param hint the end of the message: what to do.
     /// @throws Error{usage} with all of them, by line, if there are any: `FILE:LINE: ...`.
-    void refuse_if_any() const;
+    void refuse_if_any(
+        const std::string& hint = "Nothing was changed: correct the file, or the map.") const;
 
     static constexpr std::size_t kMostShown = 100;
 
