@@ -7,5 +7,6 @@ select (exists (select from keyrota.finding f
                                       and (p.change in ('change', 'resolve') or p.action is not null)))
      or exists (select from keyrota.plan_item p
                   left join keyrota.finding f on f.key_id = p.key_id and f.uid = p.uid
-                 where p.run_id = :run_id and p.action is null and p.severity >= :severity
-                   and (p.change in ('open', 'reopen') or (p.change = 'change' and f.status = 'open'))))::int as found
+                 where p.run_id = :run_id and p.action is null and p.waiver_id is null and p.severity >= :severity
+                   and (p.change in ('open', 'reopen')
+                        or (p.change = 'change' and (f.status = 'open' or (f.status = 'waived' and f.waiver_id is not null))))))::int as found

@@ -5,5 +5,6 @@ create temporary table check_result (
     severity smallint not null,
     action text,
     due_at timestamptz,
-    evidence jsonb not null
+    evidence jsonb not null,
+    waiver_id bigint
 ) on commit drop

@@ -41,12 +41,30 @@ Pass next_pass(Run& run, const PlannedCheck& check) {
     return {false, last.int64("since")};
 }
 
+// What the check's answer leaves out: findings whose waiver came or went. A standing pass returns
+// them itself, a plan file is about its own items.
+enum class Rest { returned, asked_for };
+
+// Lets waivers count. A check that none names costs nothing; an incremental one a look at an index.
+// @returns how many rows more the diff has to look at.
+std::int64_t regard_waivers(Run& run, CheckReport& report, Rest rest) {
+    const Params about = {{"check_id", report.check_id}, {"as_of", run.as_of}};
+    const bool is_waived = run.waived_checks.count(report.check_id) > 0;
+    std::int64_t more = 0;
+    if (rest == Rest::asked_for)
+        more = is_waived ? run.session.execute(sql::waiver_recheck, about)
+                         : run.session.execute(sql::waivers_over, {{"check_id", report.check_id}});
+    if (is_waived) report.waived = run.session.execute(sql::waiver_cover, about);
+    return more;
+}
+
 // From the filled check_result to the plan: the differences, their totals, the check's record.
-void diff(Run& run, CheckReport& report, bool resolves_absent) {
+void diff(Run& run, CheckReport& report, bool resolves_absent, Rest rest) {
     if (report.found > 0) run.session.execute(kAnalyzeResult);
     if (!resolves_absent) run.session.one(kLookUp);
+    const std::int64_t more = regard_waivers(run, report, rest);
     std::int64_t items = 0;
-    if (report.found > 0 || resolves_absent)
+    if (report.found + more > 0 || resolves_absent)
         items = run.session.execute(sql::plan_changes, {{"run_id", run.run_id},
                                                         {"check_id", report.check_id},
                                                         {"absence", resolves_absent ? 1 : 0}});
@@ -83,6 +101,15 @@ void record_check(Run& run, const CheckReport& report, std::int64_t since = kFar
 struct FillFailed : Error {
     explicit FillFailed(const Error& error) : Error(error.code(), error.what(), error.hint()) {}
 };
+
+// Which checks are waived, for the whole run.
+void refresh_waivers(Run& run) {
+    run.in_batch([&] {
+        run.waived_checks.clear();
+        for (const Row& row : run.session.rows(sql::waived_checks, {{"as_of", run.as_of}}))
+            run.waived_checks.insert(row.text("check_id"));
+    });
+}
 
 // Lets the statement of a check fill check_result. @returns how many rows.
 std::int64_t select_into_result(Run& run, const PlannedCheck& check, const Pass& pass) {
@@ -124,7 +151,8 @@ CheckReport evaluate(Run& run, const PlannedCheck& check) {
     } else {
         report.found = select_into_result(run, check, pass);
     }
-    diff(run, report, pass.is_standing && !run.options.limit);
+    const bool is_all = pass.is_standing && !run.options.limit;
+    diff(run, report, is_all, is_all ? Rest::returned : Rest::asked_for);
     record_check(run, report, pass.since);
     return report;
 }
@@ -231,6 +259,7 @@ void load_plan_file(Run& run, const std::filesystem::path& file, const std::stri
 
 std::vector<CheckReport> evaluate_all(Run& run) {
     run.job.plan({run.config, run.as_of, run.interruption}, run.plan);
+    if (!run.plan.checks().empty()) refresh_waivers(run);
     const Interruption::CancelOnSignal cancellable(run.interruption, run.session);
     std::vector<CheckReport> reports;
     for (const PlannedCheck& check : run.plan.checks())
@@ -248,6 +277,7 @@ std::vector<CheckReport> evaluate_all(Run& run) {
 std::vector<CheckReport> evaluate_plan_file(Run& run, const std::filesystem::path& file,
                                             const std::string& digest) {
     std::vector<CheckReport> reports;
+    refresh_waivers(run);
     run.in_batch([&] {
         reports.clear();
         load_plan_file(run, file, digest);
@@ -259,7 +289,7 @@ std::vector<CheckReport> evaluate_plan_file(Run& run, const std::filesystem::pat
             run.session.execute(sql::check_result);
             report.drifted = report.found - run.session.execute(sql::approved_result,
                                                                 {{"check_id", report.check_id}});
-            diff(run, report, false);
+            diff(run, report, false, Rest::returned);
             record_check(run, report);
             Counts counts;
             counts.drifted = report.drifted;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "audit/audit.h"
@@ -31,6 +32,7 @@ struct Run {
     Purpose purpose = Purpose::run;
     std::int64_t applies_plan = 0;  // the run that planned what this one applies
     std::string actor = audit_actor();
+    std::set<std::string> waived_checks{};  // that waivers in force name
 
     /// Whether it records findings and changes keys.
     bool writes() const { return purpose == Purpose::run || purpose == Purpose::apply; }

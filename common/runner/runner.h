@@ -35,6 +35,7 @@ struct CheckReport {
     std::string pass;    // incremental | standing | approved | chore | step
     std::string action;  // what it asks for; empty: nothing
     std::int64_t found = 0;
+    std::int64_t waived = 0;  // findings that a waiver covers, and actions that it spares
     std::int64_t opened = 0;
     std::int64_t changed = 0;
     std::int64_t resolved = 0;

@@ -87,6 +87,7 @@ create unlogged table keyrota.plan_item (
     action text,
     due_at timestamptz,
     evidence jsonb,
+    waiver_id bigint,  -- the waiver that covers it: then no action, and the finding is waived
     primary key (run_id, key_id, check_id, detail)
 );
 

@@ -15,7 +15,8 @@ create table keyrota.finding (
     changed_at timestamptz not null,
     resolved_at timestamptz,
     run_id bigint not null,          -- that wrote the row last; 0: a person did
-    decided_by text,                 -- who acknowledged or resolved this episode by hand, when and why
+    waiver_id bigint,                -- waived: by which (none: by hand); else the one that is over
+    decided_by text,                 -- who acknowledged or resolved this episode by hand, when and why; or that a waiver is over
     decided_at timestamptz,
     decided_why text,
     primary key (key_id, uid),
@@ -26,6 +27,9 @@ create table keyrota.finding (
 create index finding_unresolved_idx on keyrota.finding (check_id, key_id) where status <> 'resolved';
 -- The few that must never be an estimate (`status`).
 create index finding_critical_idx on keyrota.finding (key_id) where status <> 'resolved' and severity = 5;
+
+-- The few whose waiver may be over.
+create index finding_waived_idx on keyrota.finding (check_id, key_id) where status = 'waived';
 
 -- What a finding was in its earlier episodes.
 create table keyrota.finding_episode (
@@ -59,19 +63,106 @@ end $$;
 create trigger finding_next_episode before update on keyrota.finding
     for each row when (new.episode > old.episode) execute function keyrota.finding_next_episode();
 
+-- Globs as patterns for LIKE.
+create function keyrota.like_patterns(globs text[]) returns text[]
+    language sql immutable parallel safe
+    return (select array_agg(translate(regexp_replace(glob, '([\\%_])', '\\\1', 'g'), '*?', '%_'))
+              from unnest(globs) glob);
+
+-- Time-limited exceptions: findings of these checks on these keys are `waived`. In force: not ended, expires_at still ahead.
+-- A kind of match that is null was not given; all kinds that are given must hold, and one must be. Texts are as people
+-- wrote them, but for owners: addresses in lower case.
 create table keyrota.waiver (
     waiver_id bigint generated always as identity primary key,
-    name text not null unique,
-    checks text[] not null,
-    match jsonb not null,
-    except_match jsonb,
+    name text not null,
+    source text not null check (source in ('command', 'file')),  -- either leaves the other's alone
+    checks text[] not null check (cardinality(checks) > 0),
+    teams text[] check (cardinality(teams) > 0),
+    owners text[] check (cardinality(owners) > 0),
+    environments text[] check (cardinality(environments) > 0),
+    names text[] check (cardinality(names) > 0),  -- of keys; * and ? as in a glob
+    key_ids bigint[] check (cardinality(key_ids) > 0),
+    except_teams text[] check (cardinality(except_teams) > 0),
+    except_owners text[] check (cardinality(except_owners) > 0),
+    except_environments text[] check (cardinality(except_environments) > 0),
+    except_names text[] check (cardinality(except_names) > 0),
+    except_key_ids bigint[] check (cardinality(except_key_ids) > 0),
     reason text not null check (reason <> ''),
-    requested_by text not null,
-    approved_by text not null check (approved_by <> requested_by),
-    created_at timestamptz not null default now(),
-    expires_at timestamptz not null,
-    ended_at timestamptz
+    requested_by text not null check (requested_by <> ''),
+    approved_by text not null check (approved_by <> ''),
+    created_at timestamptz not null,
+    expires_at timestamptz not null check (isfinite(expires_at)),
+    ended_at timestamptz,  -- before its time, or when another took its name
+    ended_why text,
+    patterns text[] generated always as (keyrota.like_patterns(names)) stored,
+    except_patterns text[] generated always as (keyrota.like_patterns(except_names)) stored,
+    check (lower(approved_by) <> lower(requested_by)),
+    check (num_nonnulls(teams, owners, environments, names, key_ids) > 0),
+    check ((ended_at is null) = (ended_why is null))
 );
+create unique index waiver_name_idx on keyrota.waiver (name) where ended_at is null;
+
+-- Which keys each waiver is for, in force or not.
+create view keyrota.waiver_key as
+select w.waiver_id, k.key_id
+  from keyrota.waiver w
+ cross join keyrota.api_key k
+  left join keyrota.owner o on o.owner_id = k.owner_id
+  left join keyrota.team t on t.team_id = o.team_id
+ where (w.key_ids is null or k.key_id = any (w.key_ids))
+   and (w.environments is null or k.environment = any (w.environments))
+   and (w.names is null or k.name like any (w.patterns))
+   and (w.owners is null or lower(o.email) = any (w.owners))
+   and (w.teams is null or t.name = any (w.teams))
+   and not coalesce(num_nonnulls(w.except_teams, w.except_owners, w.except_environments, w.except_names,
+                                 w.except_key_ids) > 0
+                    and (w.except_key_ids is null or k.key_id = any (w.except_key_ids))
+                    and (w.except_environments is null or k.environment = any (w.except_environments))
+                    and (w.except_names is null or k.name like any (w.except_patterns))
+                    and (w.except_owners is null or lower(o.email) = any (w.except_owners))
+                    and (w.except_teams is null or t.name = any (w.except_teams)), false);
+
+-- The keys on which a check is waived at an instant, and by which waivers. Pairs, so that a join reaches into it: whoever
+-- wants one waiver a key takes the one that lasts longest.
+create function keyrota.waived_keys(check_id text, as_of timestamptz)
+    returns table (key_id bigint, waiver_id bigint, expires_at timestamptz)
+    language sql stable parallel safe as $$
+    select v.key_id, w.waiver_id, w.expires_at
+      from keyrota.waiver w
+      join keyrota.waiver_key v on v.waiver_id = w.waiver_id
+     where w.ended_at is null and w.expires_at > waived_keys.as_of and waived_keys.check_id = any (w.checks)
+$$;
+
+-- What remains to be said on a finding when its waiver is over.
+create function keyrota.waiver_is_over(waiver_id bigint, as_of timestamptz) returns text
+    language sql stable parallel safe
+    return (select 'was waived (' || w.name || ', approved by ' || w.approved_by || '): ' || w.reason
+                   || case when w.ended_at is not null then '; ended: ' || w.ended_why
+                           when w.expires_at <= waiver_is_over.as_of
+                               then '; expired ' || to_char(w.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+                           else '; it covers this no longer' end
+              from keyrota.waiver w where w.waiver_id = waiver_is_over.waiver_id);
+
+-- What a waiver is, as the file and people say it: two are alike where this is.
+create function keyrota.waiver_definition(w keyrota.waiver) returns jsonb
+    language sql stable parallel safe
+    return jsonb_strip_nulls(to_jsonb(w)
+                             - array['waiver_id', 'source', 'created_at', 'ended_at', 'ended_why', 'patterns', 'except_patterns']);
+
+-- The same as the audit trail keeps it: owners by number. requested_by and approved_by are what people wrote.
+create function keyrota.waiver_record(w keyrota.waiver) returns jsonb
+    language sql stable parallel safe
+    return jsonb_strip_nulls(
+        keyrota.waiver_definition(w) - array['owners', 'except_owners', 'expires_at']
+        || jsonb_build_object(
+            'waiver_id', w.waiver_id, 'source', w.source, 'expires_at_us', keyrota.micros(w.expires_at),
+            'ended_at_us', keyrota.micros(w.ended_at),
+            'owner_ids', case when w.owners is not null then
+                (select coalesce(jsonb_agg(o.owner_id order by o.owner_id), '[]')
+                   from keyrota.owner o where lower(o.email) = any (w.owners)) end,
+            'except_owner_ids', case when w.except_owners is not null then
+                (select coalesce(jsonb_agg(o.owner_id order by o.owner_id), '[]')
+                   from keyrota.owner o where lower(o.email) = any (w.except_owners)) end));
 
 -- An owner's or a key's own thresholds and mail wishes for a check; key_id 0: the owner's, for all its keys.
 create table keyrota.alert_setting (

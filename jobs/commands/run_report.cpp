@@ -11,6 +11,7 @@ Poco::JSON::Object::Ptr to_json(const CheckReport& check) {
     object->set("check", check.check_id);
     object->set("pass", check.pass);
     object->set("found", check.found);
+    object->set("waived", check.waived);
     object->set("opened", check.opened);
     object->set("changed", check.changed);
     object->set("resolved", check.resolved);
@@ -65,6 +66,7 @@ void print_report(const RunReport& report, bool dry_run, std::ostream& out) {
             continue;
         }
         out << fmt::format("  {:<20} {} found", check.check_id, check.found)
+            << counted(check.waived, "waived")
             << counted(check.opened, dry_run ? "findings to open" : "findings opened")
             << counted(check.changed, dry_run ? "to change" : "changed")
             << counted(check.resolved, dry_run ? "to resolve" : "resolved")
