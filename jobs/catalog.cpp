@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "check_runs/check_runs.h"
+#include "check_waivers/check_waivers.h"
 #include "error/error.h"
 #include "error/suggestion.h"
 #include "expire_keys/expire_keys.h"
@@ -23,6 +24,8 @@ constexpr Job kJobs[] = {
      "10 6 * * *", plan_flag_rotation},
     {"review-permissions", "flag keys that may do more than they should, or that nobody owns",
      "30 6 * * *", plan_review_permissions},
+    {"check-waivers", "tell the operator which waivers end soon, and which cover nothing",
+     "50 6 * * *", plan_check_waivers},
     {"prune", "remove keyrota's own old records, and make partitions for the samples to come",
      "10 4 * * *", plan_prune},
     {"verify-audit", "verify the audit trail from its first entry to its last", "40 4 * * *",

@@ -48,6 +48,10 @@ struct Config {
         std::chrono::microseconds idle_runs = std::chrono::hours(7 * 24);   // found and did nothing
         std::chrono::microseconds findings = std::chrono::hours(400 * 24);  // resolved ones
     } retention;
+    struct Waivers {
+        std::filesystem::path file;  // that declares waivers; empty: none does
+        std::chrono::microseconds max_duration = std::chrono::hours(90 * 24);
+    } waivers;
     struct Keys {
         /// Scopes that a key may be given.
         std::vector<std::string> scopes = {"read:experiences", "write:experiences",

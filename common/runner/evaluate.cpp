@@ -10,6 +10,7 @@
 #include "plan/plan.h"
 #include "postgres/copy.h"
 #include "runner/plan_file.h"
+#include "waiver/waivers.h"
 
 namespace keyrota {
 namespace {
@@ -102,8 +103,27 @@ struct FillFailed : Error {
     explicit FillFailed(const Error& error) : Error(error.code(), error.what(), error.hint()) {}
 };
 
+// Takes the file of waivers over. A refused one leaves the table's waivers as they are: a mistake
+// about exceptions must not keep a key from being expired.
+void take_waivers_over(Run& run) {
+    const WaiverMoment moment{run.as_of, run.lease ? std::optional(run.run_id) : std::nullopt};
+    try {
+        run.in_batch([&] {
+            take_waivers_over(run.session, run.config.waivers, moment,
+                              run.lease ? Trail::written : Trail::left_out);
+        });
+    } catch (const DatabaseError& error) {
+        if (!run.lease || !error.is_contention()) throw;
+        spdlog::warn("waivers are being changed elsewhere; the next run looks at their file again");
+    } catch (const Error& error) {
+        if (error.code() != ExitCode::config) throw;
+        run.waivers_refused = error.what();
+    }
+}
+
 // Which checks are waived, for the whole run.
 void refresh_waivers(Run& run) {
+    take_waivers_over(run);
     run.in_batch([&] {
         run.waived_checks.clear();
         for (const Row& row : run.session.rows(sql::waived_checks, {{"as_of", run.as_of}}))

@@ -33,6 +33,7 @@ struct Run {
     std::int64_t applies_plan = 0;  // the run that planned what this one applies
     std::string actor = audit_actor();
     std::set<std::string> waived_checks{};  // that waivers in force name
+    std::string waivers_refused{};          // why the file of waivers was not taken over
 
     /// Whether it records findings and changes keys.
     bool writes() const { return purpose == Purpose::run || purpose == Purpose::apply; }

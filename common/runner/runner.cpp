@@ -179,6 +179,12 @@ void conclude(const Run& run, RunReport& report) {
         report.message = fmt::format("{} held its actions back: {}", report.job, report.held);
         report.hint = "Look at them with --dry-run; `keyrota resume` lets the job act again.";
     }
+    if (!run.waivers_refused.empty()) {
+        outcomes.push_back(ExitCode::config);
+        report.message = fmt::format("{}: the file of waivers was not taken over: {}", report.job,
+                                     run.waivers_refused.substr(0, run.waivers_refused.find('\n')));
+        report.hint = "`keyrota config check` says all that is wrong; waivers stay as they were.";
+    }
     if (run.interruption.requested()) outcomes.push_back(run.interruption.exit_code());
     if (report.over_fail_on) {
         outcomes.push_back(ExitCode::findings);

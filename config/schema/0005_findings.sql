@@ -77,6 +77,7 @@ create table keyrota.waiver (
     name text not null,
     source text not null check (source in ('command', 'file')),  -- either leaves the other's alone
     checks text[] not null check (cardinality(checks) > 0),
+    check (not checks && '{KEY-EXPIRED,KEY-BREACHED,KEY-ROTATED,KEY-ROTATION-FAILED}'),  -- whoever writes it
     teams text[] check (cardinality(teams) > 0),
     owners text[] check (cardinality(owners) > 0),
     environments text[] check (cardinality(environments) > 0),

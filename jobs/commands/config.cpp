@@ -5,6 +5,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+
+#include "error/error.h"
+#include "waiver/waiver_file.h"
 
 namespace keyrota {
 namespace {
@@ -42,6 +46,21 @@ void show_columns(const LoadedConfig& loaded, std::ostream& out) {
                            setting.origin);
 }
 
+// The part of the configuration that stands in a file of its own. Whether it ends too late is asked
+// of this machine's clock: a run asks the database's, of what is new or changed.
+void check_waivers(const Config::Waivers& config, std::ostream& out) {
+    const std::vector<Waiver> waivers = read_waiver_file(config.file);
+    const auto now =
+        std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+    std::string message;
+    for (const Waiver& waiver : waivers)
+        if (const auto complaint = why_too_long(waiver, now, config.max_duration))
+            message += fmt::format("{}{}: {}\n  HINT: {}", message.empty() ? "" : "\n",
+                                   waiver.place, complaint->message, complaint->hint);
+    if (!message.empty()) throw Error(ExitCode::config, message);
+    out << fmt::format("waivers: {} in {}\n", waivers.size(), config.file.string());
+}
+
 }  // namespace
 
 ExitCode config_check(const ConfigSources& sources, std::ostream& out) {
@@ -50,6 +69,7 @@ ExitCode config_check(const ConfigSources& sources, std::ostream& out) {
     out << fmt::format("configuration is valid: {}\n",
                        loaded.file.empty() ? "no file, defaults" : loaded.file.string())
         << fmt::format("policy: {} {} and the default\n", rules, rules == 1 ? "rule" : "rules");
+    if (!loaded.config.waivers.file.empty()) check_waivers(loaded.config.waivers, out);
     return ExitCode::done;
 }
 

@@ -52,16 +52,27 @@ void list_findings(Session& session, std::int64_t key_id, Format format, std::os
                      {"resolution"},
                      {"episode"},
                      {"finding"},
+                     {"waiver", Shown::data},
+                     {"waived_until", Shown::data},
                      {"decided_by", Shown::data},
                      {"decided_why", Shown::data}});
-    for (const Row& row : session.rows(sql::explain_findings, {{"key_id", key_id}}))
+    const std::vector<Row> rows = session.rows(sql::explain_findings, {{"key_id", key_id}});
+    for (const Row& row : rows)
         listing.row({std::string(severity_name(row.int64("severity"))), row.text("check_id"),
                      row.text("status"), instant_cell(row, "opened_at"),
                      instant_cell(row, "due_at"), instant_cell(row, "resolved_at"),
                      text_cell(row, "resolution"), row.int64("episode"), row.text("uid"),
+                     text_cell(row, "waiver"), instant_cell(row, "waived_until"),
                      text_cell(row, "decided_by"), text_cell(row, "decided_why")});
     listing.end();
-    if (format == Format::text && listing.rows_total() == 0) out << "none\n";
+    if (format != Format::text) return;
+    if (rows.empty()) out << "none\n";
+    for (const Row& row : rows) {
+        if (row.is_null("waiver")) continue;
+        fmt::print(out, "{} is waived until {} by {}, approved by {}: {}\n", row.text("check_id"),
+                   short_instant(row.instant("waived_until")), row.text("waiver"),
+                   for_terminal(row.text("decided_by")), for_terminal(row.text("decided_why")));
+    }
 }
 
 template <typename List>

@@ -67,6 +67,8 @@ Facts facts_of(const Row& row) {
     facts.add("due_at", instant_cell(row, "due_at"));
     facts.add("resolved_at", instant_cell(row, "resolved_at"));
     facts.add("resolution", text_cell(row, "resolution"));
+    facts.add("waiver", text_cell(row, "waiver"));
+    facts.add("waived_until", instant_cell(row, "waived_until"));
     facts.add("decided_by", text_cell(row, "decided_by"));
     facts.add("decided_at", instant_cell(row, "decided_at"));
     facts.add("decided_why", text_cell(row, "decided_why"));
@@ -108,6 +110,7 @@ ExitCode findings_list(const Config& config, const FindingFilter& filter, Format
     std::optional<std::int64_t> key_id;
     if (!filter.key.empty()) key_id = find_key(session, filter.key);
 
+    const Shown of_waivers = filter.status == "waived" ? Shown::everywhere : Shown::data;
     Listing listing(out, format,
                     {{"severity"},
                      {"check"},
@@ -118,6 +121,10 @@ ExitCode findings_list(const Config& config, const FindingFilter& filter, Format
                      {"opened_at"},
                      {"status"},
                      {"finding"},
+                     {"waiver", of_waivers},
+                     {"waived_until", of_waivers},
+                     {"decided_by", of_waivers},
+                     {"decided_why", of_waivers},
                      {"key", Shown::data},
                      {"environment", Shown::data},
                      {"team", Shown::data},
@@ -126,8 +133,6 @@ ExitCode findings_list(const Config& config, const FindingFilter& filter, Format
                      {"last_used_at", Shown::data},
                      {"resolved_at", Shown::data},
                      {"resolution", Shown::data},
-                     {"decided_by", Shown::data},
-                     {"decided_why", Shown::data},
                      {"evidence", Shown::data}});
     // One more, to know whether there are more; all, where a severe one may be the last.
     std::optional<std::int64_t> rows_needed;
@@ -163,6 +168,10 @@ ExitCode findings_list(const Config& config, const FindingFilter& filter, Format
                          instant_cell(row, "opened_at"),
                          row.text("status"),
                          format == Format::text ? uid.substr(0, kShortUid) : uid,
+                         text_cell(row, "waiver"),
+                         instant_cell(row, "waived_until"),
+                         text_cell(row, "decided_by"),
+                         text_cell(row, "decided_why"),
                          text_cell(row, "masked"),
                          text_cell(row, "environment"),
                          text_cell(row, "team"),
@@ -171,8 +180,6 @@ ExitCode findings_list(const Config& config, const FindingFilter& filter, Format
                          instant_cell(row, "last_used_at"),
                          instant_cell(row, "resolved_at"),
                          text_cell(row, "resolution"),
-                         text_cell(row, "decided_by"),
-                         text_cell(row, "decided_why"),
                          Json{row.text("evidence")}});
         });
     listing.end();

@@ -2,10 +2,13 @@
 -- idle ones, oldest first. A filter that is null drops out when the statement is planned.
 select f.uid, f.check_id, f.severity::bigint as severity, f.status, f.key_id, f.detail, f.episode::bigint as episode,
        keyrota.micros(f.opened_at) as opened_at, keyrota.micros(f.due_at) as due_at,
-       keyrota.micros(f.resolved_at) as resolved_at, f.resolution, f.decided_by, f.decided_why, f.evidence::text as evidence,
+       keyrota.micros(f.resolved_at) as resolved_at, f.resolution,
+       coalesce(w.approved_by, f.decided_by) as decided_by, coalesce(w.reason, f.decided_why) as decided_why,
+       w.name as waiver, keyrota.micros(w.expires_at) as waived_until, f.evidence::text as evidence,
        k.prefix || '...' || k.hint as masked, k.name, k.environment, o.email as owner, t.name as team,
        keyrota.micros(a.last_used_at) as last_used_at
   from keyrota.finding f
+  left join keyrota.waiver w on f.status = 'waived' and w.waiver_id = f.waiver_id
   left join keyrota.api_key k on k.key_id = f.key_id
   left join keyrota.api_key_activity a on a.key_id = f.key_id
   left join keyrota.owner o on o.owner_id = k.owner_id

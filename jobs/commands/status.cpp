@@ -172,6 +172,9 @@ void print_facts(const StatusFacts& facts, std::ostream& out) {
                                                : "not known before expire-keys was complete once");
     shown_facts.add("keys_without_rule", shown(facts.keys_without_rule));
     shown_facts.add("findings", shown_findings(facts));
+    if (facts.waivers > 0)
+        shown_facts.add("waivers", fmt::format("{} in force, the next ends {}", facts.waivers,
+                                               short_instant(*facts.waiver_ends_at)));
     shown_facts.add(
         "audit_trail",
         facts.audit_sealed_at
@@ -262,6 +265,10 @@ void print_json(const StatusFacts& facts, const std::vector<Reason>& reasons, st
     for (std::size_t i = facts.findings.size(); i-- > 0;)
         findings->set(std::string(kSeverities[i]), json(facts.findings[i]));
     object->set("findings", findings);
+    Object::Ptr waivers = new_object();
+    waivers->set("in_force", facts.waivers);
+    waivers->set("next_ends_at", json(facts.waiver_ends_at));
+    object->set("waivers", waivers);
     Object::Ptr audit = new_object();
     audit->set("height", facts.audit_height);
     audit->set("sealed_at", json(facts.audit_sealed_at));

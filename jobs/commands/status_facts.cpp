@@ -16,6 +16,11 @@ namespace {
 constexpr std::int64_t kEnough = 1000;       // of a backlog: more is the same news
 constexpr std::int64_t kSampledPages = 300;  // of the findings, some 10,000
 
+constexpr Statement kWaivers{
+    "status_waivers",
+    "select count(*) as total, keyrota.micros(min(expires_at)) as next"
+    "  from keyrota.waiver where ended_at is null and expires_at > keyrota.instant(:as_of)"};
+
 Count counted_to(std::int64_t enough, std::int64_t total) {
     if (total > enough) return {enough, Count::Kind::at_least};
     return {total};
@@ -90,6 +95,9 @@ void look_at_findings(Session& session, StatusFacts& facts) {
     if (is_sample)
         for (Count& count : facts.findings) count.kind = Count::Kind::about;
     facts.findings.back() = {critical.int64("total")};
+    const Row waivers = session.one(kWaivers, {{"as_of", facts.as_of}});
+    facts.waivers = waivers.int64("total");
+    facts.waiver_ends_at = optional_instant(waivers, "next");
 }
 
 void look_at_database(Session& session, const Config& config, StatusFacts& facts) {

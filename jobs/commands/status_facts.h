@@ -46,8 +46,10 @@ struct StatusFacts {
     std::vector<HeldJob> held;
     std::optional<Count> due_keys{};  // nothing before the first complete run of expire-keys
     Count keys_without_rule;
-    std::array<Count, 5> findings;   // unresolved ones, by severity
-    std::int64_t critical_open = 0;  // of them critical, and not acknowledged
+    std::array<Count, 5> findings;              // unresolved and not waived, by severity
+    std::int64_t critical_open = 0;             // of them critical, and not acknowledged
+    std::int64_t waivers = 0;                   // in force
+    std::optional<Timestamp> waiver_ends_at{};  // of the next to end
     std::int64_t audit_height = 0;
     std::optional<Timestamp> audit_sealed_at{};
     bool audit_head_fits = true;  // it is the last block's

@@ -240,6 +240,14 @@ TEST_F(Waivers, TheEndDateOfAKeyIsNeverWaived) {
     EXPECT_THAT(keys_with_status("expired"), ElementsAre("due"));
 }
 
+TEST_F(Waivers, TheTableRefusesWhatIsNeverWaivedWhoeverWritesIt) {
+    for (const char* check : {"KEY-EXPIRED", "KEY-UNUSED,KEY-BREACHED", "KEY-ROTATED"})
+        EXPECT_EQ(sqlstate_of([&] { given_waiver("w", check, "names", "'{*}'"); }), "23514")
+            << check;
+    EXPECT_EQ(sqlstate_of([&] { given_waiver("w", "KEY-UNUSED", "except_names", "'{*}'"); }),
+              "23514");
+}
+
 TEST_F(Waivers, AWaivedFindingIsResolvedLikeAnyOtherAndIsWaivedAgainWhenItComesBack) {
     const std::int64_t key_id = given_endless("covered");
     given_waiver("legacy", "KEY-NO-EXPIRY", "names", "'{covered}'", kNow + 90 * kDay);
