@@ -28,9 +28,8 @@ void declare_waivers_add(Command& waivers, Program& program) {
     WaiverWishes& wishes = given->wishes;
     Command add = waivers.add(
         "add",
-        "Waive checks for some keys and some time: their findings are neither open nor mailed, and "
-        "none of their actions is done. An option that takes several values may be repeated; all "
-        "kinds that are given must hold for a key",
+        "Waive checks for some time, for the keys that match every kind of option given; each may "
+        "be repeated",
         {{"keyrota waivers add legacy-batch --check KEY-NO-EXPIRY --key-name 'batch-*' --for 30d "
           "--why 'replaced in March' --requested-by 'Ada Lovelace' --approved-by 'Grace Hopper'",
           "keyrota waivers add payments-move --check KEY-UNUSED --check KEY-ROTATION-DUE --team "
