@@ -31,7 +31,7 @@ const char* colour_of(std::int64_t severity) {  // on white each has a contrast 
 std::string grouped(std::int64_t number) {
     std::string text = std::to_string(number);
     for (int at = static_cast<int>(text.size()) - 3; at > 0; at -= 3)
-        text.insert(static_cast<std::size_t>(at), ",");
+        text.insert(static_cast<std::size_t>(at), 1, ',');
     return text;
 }
 
