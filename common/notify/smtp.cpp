@@ -199,7 +199,7 @@ Answer SmtpClient::send(const std::string& from, const std::string& recipient,
     for (bool is_second = false;; is_second = true) {
         Conversation talk;
         talk.left = bytes;
-        const Answer answer = impl_->answer_of(impl_->perform(talk), talk);
+        Answer answer = impl_->answer_of(impl_->perform(talk), talk);
         // A connection that is used up says so at its next message, or is simply gone.
         const bool is_used_up =
             answer.code.starts_with("421") || answer.code.starts_with("452") || answer.code.empty();
