@@ -10,6 +10,7 @@
 #include "flag_rotation/flag_rotation.h"
 #include "prune/prune.h"
 #include "review_permissions/review_permissions.h"
+#include "rollup_usage/rollup_usage.h"
 #include "verify_audit/verify_audit.h"
 
 namespace keyrota {
@@ -18,6 +19,8 @@ namespace {
 constexpr Job kJobs[] = {
     {"expire-keys", "expire keys whose end date has come, and warn before", "*/5 * * * *",
      plan_expire_keys},
+    {"rollup-usage", "make hourly figures of the samples that gateways append", "2-59/5 * * * *",
+     plan_rollup_usage},
     {"check-runs", "tell the operator which jobs have not come to a good end for too long",
      "35 * * * *", plan_check_runs},
     {"flag-rotation", "flag production keys that reached their rotation age, or soon will",
