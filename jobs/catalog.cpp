@@ -11,6 +11,7 @@
 #include "prune/prune.h"
 #include "review_permissions/review_permissions.h"
 #include "verify_audit/verify_audit.h"
+#include "watch_usage/watch_usage.h"
 
 namespace keyrota {
 namespace {
@@ -18,6 +19,8 @@ namespace {
 constexpr Job kJobs[] = {
     {"expire-keys", "expire keys whose end date has come, and warn before", "*/5 * * * *",
      plan_expire_keys},
+    {"watch-usage", "flag keys whose calls go wrong, come near their limit, or expose the key",
+     "20 * * * *", plan_watch_usage},
     {"check-runs", "tell the operator which jobs have not come to a good end for too long",
      "35 * * * *", plan_check_runs},
     {"flag-rotation", "flag production keys that reached their rotation age, or soon will",
