@@ -23,6 +23,10 @@ struct PolicyRule {
     std::chrono::microseconds expiry_required_after = std::chrono::hours(24 * 90);
     std::chrono::microseconds rotation_max_age = std::chrono::hours(24 * 90);
     std::chrono::microseconds rotation_notice_before = std::chrono::hours(24 * 14);
+    std::chrono::microseconds usage_unused_after = std::chrono::hours(24 * 90);
+    std::chrono::microseconds usage_never_used_after = std::chrono::hours(24 * 30);
+    std::chrono::microseconds usage_scope_unused_after = std::chrono::hours(24 * 90);
+    std::chrono::microseconds usage_admin_unused_after = std::chrono::hours(24 * 30);
 };
 
 /// The configuration in force: flag > environment > file > default. Every option, its unit, default

@@ -51,7 +51,11 @@ create table keyrota.policy_rule (
     expiry_notice_before interval[] not null,
     expiry_required_after interval not null default '90 days',
     rotation_max_age interval not null default '90 days',
-    rotation_notice_before interval not null default '14 days'
+    rotation_notice_before interval not null default '14 days',
+    usage_unused_after interval not null default '90 days',
+    usage_never_used_after interval not null default '30 days',
+    usage_scope_unused_after interval not null default '90 days',
+    usage_admin_unused_after interval not null default '30 days'
 );
 
 create table keyrota.api_key (
