@@ -22,6 +22,8 @@ struct PolicyRule {
     std::vector<std::chrono::microseconds> expiry_notice_before;  // longest first
     std::chrono::microseconds expiry_required_after = std::chrono::hours(24 * 90);
     std::chrono::microseconds rotation_max_age = std::chrono::hours(24 * 90);
+    std::chrono::microseconds rotation_successor_lifetime =
+        std::chrono::hours(24 * 365);  // 0: no end date
     std::chrono::microseconds rotation_notice_before = std::chrono::hours(24 * 14);
 };
 

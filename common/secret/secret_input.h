@@ -19,6 +19,7 @@ class SecretInput {
     SecretInput(const SecretInput&) = delete;
     SecretInput& operator=(const SecretInput&) = delete;
 
+    bool is_terminal() const { return terminal_.has_value(); }
     /// The next line with anything on it, without the blanks around it; good until the next call.
     /// @throws Error{usage} for a line of more than 8 KiB, Error{internal} where reading fails.
     std::optional<std::string_view> next();

@@ -51,6 +51,7 @@ create table keyrota.policy_rule (
     expiry_notice_before interval[] not null,
     expiry_required_after interval not null default '90 days',
     rotation_max_age interval not null default '90 days',
+    rotation_successor_lifetime interval not null default '365 days',  -- 0: no end date
     rotation_notice_before interval not null default '14 days'
 );
 

@@ -3,6 +3,8 @@
 namespace keyrota {
 namespace {
 
+constexpr std::chrono::hours kLongestOverlap(400 * 24);
+
 std::optional<Timestamp> instant(const char* option, const std::string& text) {
     if (text.empty()) return std::nullopt;
     const auto at = parse_timestamp(text);
@@ -52,6 +54,14 @@ KeyFilter GivenKeyFilter::read() const {
     read.expires_within = duration("--expires-within", expires_within);
     read.unused_for = duration("--unused-for", unused_for);
     return read;
+}
+
+std::chrono::microseconds overlap_of(const char* option, const std::string& text) {
+    if (text.empty()) return {};
+    const auto overlap = duration(option, text);
+    if (*overlap <= std::chrono::microseconds{} || *overlap > kLongestOverlap)
+        throw unreadable(option, text, "2d or 12h; at most 400d");
+    return *overlap;
 }
 
 std::vector<std::string> both_ways(const std::vector<std::string>& names) {

@@ -19,6 +19,10 @@ struct GivenKeyFilter {
     KeyFilter read() const;
 };
 
+/// How long an old key goes on beside its successor; 0 for an empty text.
+/// @throws Error{usage} where it cannot be read, is 0 or more than 400 days.
+std::chrono::microseconds overlap_of(const char* option, const std::string& text);
+
 /// The names, and each with a - in front.
 std::vector<std::string> both_ways(const std::vector<std::string>& names);
 

@@ -2,6 +2,7 @@
 #include "command_line/key_options.h"
 #include "commands/keys/create.h"
 #include "commands/keys/list.h"
+#include "commands/keys/regenerate.h"
 #include "commands/keys/show.h"
 
 namespace keyrota {
@@ -98,6 +99,35 @@ void declare_show(Command& keys, Program& program) {
     });
 }
 
+void declare_regenerate(Command& keys, Program& program) {
+    struct Given : GivenFormat {
+        std::string key, overlap;
+        RegenerateOptions options;
+    };
+    const auto given = std::make_shared<Given>();
+    Command regenerate = keys.add(
+        "regenerate",
+        "Let another key with a new secret take a key's place, and show the secret, this once; the "
+        "old one ends",
+        {{"keyrota keys regenerate 1 --yes", "keyrota keys regenerate 1 --overlap 2d",
+          "keyrota keys regenerate sk_live_...abcd --dry-run"},
+         {ExitCode::config, ExitCode::database}});
+    regenerate.option("KEY", given->key, "a key_id or prefix...hint").required();
+    regenerate
+        .option("--overlap", given->overlap,
+                "let the old key work for so long beside the new one; without it, it ends at once")
+        .type("DURATION");
+    regenerate.flag("--dry-run", given->options.dry_run, "show what would be; change nothing");
+    regenerate.flag("--yes", given->options.yes, "do not ask before the old key ends at once");
+    given->add_json_to(regenerate);
+    regenerate.runs(program, [given, &program] {
+        given->options.overlap = overlap_of("--overlap", given->overlap);
+        given->options.format = given->format();
+        return keys_regenerate(program.load(), given->key, given->options, program.out,
+                               program.errors);
+    });
+}
+
 void declare_export(Command& keys, Program& program) {
     struct Given : GivenKeyFilter {
         std::string format, file;
@@ -132,6 +162,7 @@ void declare_keys(Command& app, Program& program) {
     declare_list(keys, program);
     declare_show(keys, program);
     declare_key_changes(keys, program);
+    declare_regenerate(keys, program);
     declare_keys_import(keys, program);
     declare_export(keys, program);
 }

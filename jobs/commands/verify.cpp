@@ -34,7 +34,7 @@ Fingerprint read_fingerprint(int descriptor) {
         throw Error(ExitCode::usage, "there is no secret on standard input",
                     "Send it there: `keyrota verify --stdin < FILE`.");
     Fingerprint fingerprint{to_hex(secret_hash(*secret)), has_valid_checksum(*secret)};
-    if (input.next())
+    if (!input.is_terminal() && input.next())  // a person has typed one line
         throw Error(ExitCode::usage, "there is more than one line on standard input",
                     "Send one secret at a time.");
     return fingerprint;

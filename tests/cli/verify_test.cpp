@@ -140,7 +140,7 @@ TEST_F(Verify, WhatIsNotOneSecretIsRefused) {
 }
 
 TEST_F(Verify, ATerminalIsAskedAndEchoesAgainAfterwards) {
-    const Outcome outcome = keyrota_on_terminal({"verify", "--stdin"}, secret() + "\n\x04");
+    const Outcome outcome = keyrota_on_terminal({"verify", "--stdin"}, secret() + "\n");
     EXPECT_EQ(outcome.exit_code, 0) << outcome.out;
     EXPECT_THAT(outcome.out, HasSubstr("secret: "));
 }

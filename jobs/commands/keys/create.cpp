@@ -4,7 +4,6 @@
 #include <Poco/JSON/Object.h>
 #include <fmt/format.h>
 #include <fmt/ostream.h>
-#include <openssl/crypto.h>
 
 #include <sstream>
 
@@ -17,7 +16,7 @@
 #include "jobs_sql.h"
 #include "postgres/database.h"
 #include "secret/key_format.h"
-#include "secret/sha256.h"
+#include "secret/secret.h"
 #include "text/name.h"
 
 namespace keyrota {
@@ -29,15 +28,6 @@ constexpr Statement kRecord{
     "select keyrota.key_record(k, s)::text as record"
     " from keyrota.api_key k join keyrota.api_key_state s on s.key_id = k.key_id"
     " where k.key_id = :key_id"};
-
-// A secret whose memory is cleared.
-struct Secret {
-    std::string text;
-    explicit Secret(std::string_view prefix) : text(make_secret(prefix)) {}
-    ~Secret() { OPENSSL_cleanse(text.data(), text.size()); }
-    Secret(const Secret&) = delete;
-    Secret& operator=(const Secret&) = delete;
-};
 
 std::string environment_of(const NewKey& key) {
     const char* by_type = key.type == "test" ? "test" : "production";
@@ -72,7 +62,7 @@ void print_created(const Facts& facts, const Row& row, const Secret& secret, std
         out,
         "\n  secret  {}\n\nIt is shown this once and stored nowhere: put it where it belongs "
         "now.\n",
-        secret.text);
+        secret.text());
 }
 
 }  // namespace
@@ -104,20 +94,19 @@ ExitCode keys_create(const Config& config, const NewKey& key, Format format, std
     const std::string prefix(*secret_prefix(key.type, environment));
     const Secret secret(prefix);
     Transaction transaction(session);
-    const std::int64_t key_id =
-        session
-            .one(sql::key_create, {{"owner_id", owner_id},
-                                   {"name", key.name},
-                                   {"type", key.type},
-                                   {"environment", environment},
-                                   {"prefix", prefix},
-                                   {"hint", secret_hint(secret.text)},
-                                   {"scopes", scopes},
-                                   {"service_plan_id", service_plan_id},
-                                   {"limit", key.limit},
-                                   {"secret_hash", to_hex(secret_hash(secret.text))},
-                                   {"expires_at", expires_at}})
-            .int64("key_id");
+    const std::int64_t key_id = session
+                                    .one(sql::key_create, {{"owner_id", owner_id},
+                                                           {"name", key.name},
+                                                           {"type", key.type},
+                                                           {"environment", environment},
+                                                           {"prefix", prefix},
+                                                           {"hint", secret.hint()},
+                                                           {"scopes", scopes},
+                                                           {"service_plan_id", service_plan_id},
+                                                           {"limit", key.limit},
+                                                           {"secret_hash", secret.hash()},
+                                                           {"expires_at", expires_at}})
+                                    .int64("key_id");
     record_audit(session, {.action = "key.create",
                            .key_id = key_id,
                            .after = session.one(kRecord, {{"key_id", key_id}}).text("record")});
@@ -126,7 +115,7 @@ ExitCode keys_create(const Config& config, const NewKey& key, Format format, std
 
     Facts facts = key_facts(row);
     if (format == Format::json) {
-        facts.add("secret", secret.text);
+        facts.add("secret", secret.text());
         out << facts.json() << "\n";
     } else {
         print_created(facts, row, secret, out);

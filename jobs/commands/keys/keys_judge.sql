@@ -28,7 +28,7 @@ with asked as (
                 then 'its source is ' || source || ': only native keys are changed'
                 when change = 'activate' and is_over
                 then 'it is expired: `keyrota keys update` must move its end date first'
-                when change = 'update' and wishes ? 'expires_at_us' and is_over and successor_id is not null
+                when change = 'update' and wishes ? 'expires_at_us' and (is_over or retire_at is not null) and successor_id is not null
                 then 'it was rotated: key ' || successor_id || ' has taken its place'
                 when change = 'update' and type = 'public' and scopes <> was -> 'scopes'
                      and exists (select from jsonb_array_elements_text(scopes) as s (scope) where s.scope not like 'read:%')
