@@ -95,6 +95,8 @@ ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
     declare_waivers(commands, program);
     declare_policy(commands, program);
     declare_keys(commands, program);
+    declare_breach(commands, program);
+    declare_leaver(commands, program);
     declare_verify_secret(commands, program);
     declare_owners(commands, program);
     declare_teams(commands, program);

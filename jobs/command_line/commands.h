@@ -16,6 +16,8 @@ void declare_explain(Command& app, Program& program);
 void declare_waivers(Command& app, Program& program);
 void declare_keys(Command& app, Program& program);
 void declare_keys_import(Command& keys, Program& program);
+void declare_breach(Command& app, Program& program);
+void declare_leaver(Command& app, Program& program);
 void declare_verify_secret(Command& app, Program& program);
 void declare_owners(Command& app, Program& program);
 void declare_owners_import(Command& owners, Program& program);

@@ -173,6 +173,8 @@ TEST_F(CommandLine, EveryExampleIsACommandLineThatIsUnderstood) {
                                  "\n");
     scratch_.write("series.csv", "series,hour,requests,errors,label\n1,0,12,0,\n");
     scratch_.write("secret.txt", "sk_live_nobody's\n");
+    scratch_.write("alert.json", "[]\n");
+    scratch_.write("leaked.txt", "1\n");
     // An embedded database where none can be: for what only an embedded one can do.
     Environment no_place = environment_;
     no_place.erase("KEYROTA_DATABASE_URL");

@@ -8,6 +8,8 @@ with asked as (
            keyrota.key_record(k, s) as was,
            (select r.successor_id from keyrota.rotation r
              where r.key_id = k.key_id and r.successor_id is not null order by r.requested_at desc limit 1) as successor_id,
+           exists (select from keyrota.rotation r
+                    where r.key_id = k.key_id and r.reason = 'breach' and r.state <> 'cancelled') as was_breached,
            -- What is there without what is to go, then what is to come.
            coalesce(asked.wishes -> 'scopes',
                     to_jsonb(array(select had.scope from unnest(k.scopes) with ordinality as had (scope, place)
@@ -26,6 +28,8 @@ with asked as (
     select key_id, masked, name, change, was,
            case when source <> 'native'
                 then 'its source is ' || source || ': only native keys are changed'
+                when was_breached and (change = 'activate' or (change = 'update' and wishes ? 'expires_at_us'))
+                then 'it was breached: somebody else may know its secret, so nothing brings it back'
                 when change = 'activate' and is_over
                 then 'it is expired: `keyrota keys update` must move its end date first'
                 when change = 'update' and wishes ? 'expires_at_us' and (is_over or retire_at is not null) and successor_id is not null

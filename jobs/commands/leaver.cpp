@@ -1,0 +1,114 @@
+#include "commands/leaver.h"
+
+#include <fmt/format.h>
+#include <fmt/ostream.h>
+
+#include <optional>
+
+#include "audit/audit.h"
+#include "commands/confirm.h"
+#include "commands/find_named.h"
+#include "error/error.h"
+#include "jobs_sql.h"
+#include "postgres/database.h"
+
+namespace keyrota {
+namespace {
+
+constexpr std::int64_t kAsksAbove = 100;
+constexpr Statement kNow{"now", "select keyrota.micros(now()) as now"};
+// A fallback owner counts as long as they have not left.
+constexpr Statement kLeaver{
+    "leaver",
+    "select o.active::int::bigint as active, f.owner_id as fallback_owner_id,"
+    " (select count(*) from keyrota.api_key k join keyrota.api_key_state s on s.key_id = k.key_id"
+    "   where k.owner_id = o.owner_id and k.source = 'native') as keys,"
+    " (select count(*) from keyrota.api_key k join keyrota.api_key_state s on s.key_id = k.key_id"
+    "   where k.owner_id = o.owner_id and k.source = 'native' and s.status = 'active') as "
+    "active_keys,"
+    " (select count(*) from keyrota.api_key k"
+    "   where k.owner_id = o.owner_id and k.source <> 'native') as imported_keys"
+    " from keyrota.owner o left join keyrota.owner f on f.owner_id = o.fallback_owner_id and "
+    "f.active"
+    " where o.owner_id = :owner_id"};
+
+struct Leaving {
+    std::int64_t owner_id = 0;
+    std::optional<std::int64_t> to_owner_id;
+    std::int64_t keys = 0;
+    std::int64_t switched_off = 0;
+    std::int64_t imported = 0;
+};
+
+Leaving look_at(Session& session, const std::string& owner, const std::string& to) {
+    Leaving leaving{.owner_id = find_owner(session, owner), .to_owner_id = {}};
+    const Row row = session.one(kLeaver, {{"owner_id", leaving.owner_id}});
+    leaving.to_owner_id = to.empty() ? row.optional_int64("fallback_owner_id")
+                                     : std::optional(find_active_owner(session, to));
+    if (leaving.to_owner_id == leaving.owner_id)
+        throw Error(ExitCode::usage, "--to: an owner cannot stand in for themselves",
+                    "Name somebody else.");
+    leaving.keys = row.int64("keys");
+    leaving.switched_off = row.int64("active_keys");
+    leaving.imported = row.int64("imported_keys");
+    return leaving;
+}
+
+// One transaction, the owner's row first: of two at once one comes after the other.
+void leave(Session& session, Leaving& leaving) {
+    Transaction transaction(session);
+    const std::int64_t block_id = open_audit_block(session);
+    const auto done = session.row(
+        sql::owner_update, {{"owner_id", leaving.owner_id}, {"wishes", R"({"active": false})"}});
+    if (done)
+        record_audit(session, block_id,
+                     {.action = "owner.update",
+                      .before = done->text("before"),
+                      .after = done->text("after"),
+                      .why = R"({"changed": "active", "reason": "leaver"})"});
+    const Row keys = session.one(sql::leaver_keys, {{"owner_id", leaving.owner_id},
+                                                    {"to_owner_id", leaving.to_owner_id},
+                                                    {"as_of", session.one(kNow).instant("now")},
+                                                    {"block_id", block_id},
+                                                    {"actor", audit_actor()}});
+    leaving.keys = keys.int64("handed_or_off");
+    leaving.switched_off = keys.int64("switched_off");
+    seal_audit_block(session, block_id);
+    transaction.commit();
+}
+
+void print_leaving(const Leaving& leaving, bool dry_run, std::ostream& out) {
+    fmt::print(out, "owner {} {} inactive{}\n", leaving.owner_id, dry_run ? "would be" : "is",
+               dry_run ? "; nothing was changed" : "");
+    if (leaving.to_owner_id)
+        fmt::print(out, "{} handed to owner {}, {} of them switched off\n", leaving.keys,
+                   *leaving.to_owner_id, leaving.switched_off);
+    else
+        fmt::print(out, "{} switched off; there is no fallback owner who could have them\n",
+                   leaving.switched_off);
+    if (leaving.imported > 0)
+        fmt::print(out, "{} imported: end {} where {} from\n", leaving.imported,
+                   leaving.imported == 1 ? "it" : "them",
+                   leaving.imported == 1 ? "it comes" : "they come");
+    if (leaving.switched_off > 0 && !dry_run)
+        out << "They have no successors: `keyrota keys create` makes new keys where they are "
+               "needed.\n";
+}
+
+}  // namespace
+
+ExitCode leaver(const Config& config, const std::string& owner, const LeaverOptions& options,
+                std::ostream& out, std::ostream& errors) {
+    Session session = open_session(config, Access::runner);
+    Leaving leaving = look_at(session, owner, options.to);
+    if (!options.dry_run) {
+        if (leaving.switched_off > kAsksAbove && !options.yes)
+            confirm(fmt::format("{} keys stop working at once.", leaving.switched_off),
+                    std::to_string(leaving.switched_off), errors);
+        with_retries(static_cast<int>(config.limits.max_tries), [&] { leave(session, leaving); });
+    }
+    print_leaving(leaving, options.dry_run, out);
+    return ExitCode::done;
+}
+
+}  // namespace keyrota
