@@ -72,6 +72,26 @@ struct Config {
     struct Metrics {
         std::filesystem::path textfile_dir;  // of Prometheus' node_exporter; empty: none
     } metrics;
+    struct Mail {
+        std::string transport = "auto";  // smtp | sendmail | maildir; auto: maildir where the
+                                         // database is embedded, else smtp
+        std::string from = "keyrota@localhost";
+        std::string host;  // of the SMTP server
+        std::int64_t port = 0;
+        std::string tls = "starttls";   // starttls | implicit | none
+        std::filesystem::path ca_file;  // empty: the system's
+        std::string user;               // empty: no AUTH
+        std::string password;
+        std::chrono::microseconds timeout = std::chrono::seconds(30);
+        std::filesystem::path sendmail = "/usr/sbin/sendmail";
+        std::string unsubscribe;  // URL of List-Unsubscribe; empty: none
+    } mail;
+    struct Webhook {
+        std::string url;               // where the operator's messages go too; empty: nowhere
+        std::string format = "slack";  // slack | json
+        std::string secret;            // signs each message; empty: none is signed
+        std::chrono::microseconds timeout = std::chrono::seconds(10);
+    } webhook;
     std::filesystem::path data_dir;
     /// Job -> when it starts instead of its usual time, or `off` (runner/job.h: schedule_of).
     std::map<std::string, std::string> schedules;

@@ -15,12 +15,16 @@ struct Answer {
         denied,       // it does not take our user or password, or wants one: likewise
     };
     Kind kind = Kind::sent;
-    std::string code{};   // `550 5.1.1`, an HTTP status; empty: nobody answered
-    std::string words{};  // what was said, or what went wrong on the way; empty: nothing
+    std::string code{};         // `550 5.1.1`, an HTTP status; empty: nobody answered
+    std::string words{};        // what was said, or what went wrong on the way; empty: nothing
+    bool about_sender = false;  // it was refused before it was said for whom it is
 
     bool is_sent() const { return kind == Kind::sent; }
-    /// It concerns the whole run, not this message.
-    bool ends_run() const { return kind == Kind::unreachable || kind == Kind::denied; }
+    /// The next message would meet the same.
+    bool ends_run() const {
+        return kind == Kind::unreachable || kind == Kind::denied ||
+               (kind == Kind::never && about_sender);
+    }
 };
 
 }  // namespace keyrota

@@ -14,10 +14,10 @@ struct OutgoingMessage {
     std::int64_t run_id = 0;       // that rendered it; 0: a person did
     std::string kind{};            // notice | operator | report | test
     std::string channel{};         // email | webhook
-    std::string recipient;         // an address, or the webhook's name
+    std::string recipient{};       // an address, or the webhook's name
     std::string recipient_name{};  // as people write it; may be empty
-    std::string subject;
-    std::string text_body;
+    std::string subject{};
+    std::string text_body{};
     std::string html_body{};                // empty: text alone
     std::optional<std::int64_t> root_id{};  // the message that began the thread
     std::int64_t severity = 1;              // of the gravest thing in it

@@ -179,7 +179,9 @@ Answer SmtpClient::Impl::answer_of(CURLcode code, const Conversation& talk) cons
     if (talk.stage == Stage::greeting)
         return {Kind::unreachable, is_refusal ? reply : "", is_refusal ? talk.words : ours};
     if (!is_refusal || (broke && reply != "421")) return {Kind::later, "", ours};
-    return {reply[0] == '5' ? Kind::never : Kind::later, reply, talk.words};
+    // 552 there is about the size of the message, which the server is told with the sender.
+    const bool about_sender = talk.stage == Stage::mail && !reply.starts_with("552");
+    return {reply[0] == '5' ? Kind::never : Kind::later, reply, talk.words, about_sender};
 }
 
 SmtpClient::SmtpClient(SmtpServer server) : impl_(std::make_unique<Impl>(std::move(server))) {}

@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -69,6 +70,20 @@ Pipe make_pipe(const std::string& program) {
     return made;
 }
 
+// A file in memory, ready to be read: unlike a pipe it never waits, and nobody is told when the
+// program does not read it.
+Descriptor input_of(const std::string& program, const std::string& text) {
+    Descriptor file(memfd_create("input", MFD_CLOEXEC));
+    if (!file) cannot_run(program, errno);
+    for (std::size_t done = 0; done < text.size();) {
+        const ssize_t count = write(file.get(), text.data() + done, text.size() - done);
+        if (count < 0 && errno != EINTR) cannot_run(program, errno);
+        if (count > 0) done += static_cast<std::size_t>(count);
+    }
+    lseek(file.get(), 0, SEEK_SET);
+    return file;
+}
+
 // Takes what is there now and keeps the last `max` bytes of all.
 void drain(Descriptor& from, std::string& into, std::size_t max) {
     std::array<char, 16'384> chunk{};
@@ -94,13 +109,18 @@ std::vector<char*> pointers_to(std::vector<std::string>& strings) {
 }
 
 pid_t spawn(std::vector<std::string> argv, std::vector<std::string> environment,
-            const std::filesystem::path& working_directory, const Pipe& out, const Pipe& err) {
+            const ProgramOptions& options, const Pipe& out, const Pipe& err) {
     SpawnSettings settings;
-    posix_spawn_file_actions_addopen(&settings.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    const Descriptor input =
+        options.input.empty() ? Descriptor() : input_of(argv[0], options.input);
+    if (input)
+        posix_spawn_file_actions_adddup2(&settings.actions, input.get(), STDIN_FILENO);
+    else
+        posix_spawn_file_actions_addopen(&settings.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&settings.actions, out.write_end.get(), STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&settings.actions, err.write_end.get(), STDERR_FILENO);
     posix_spawn_file_actions_addclosefrom_np(&settings.actions, STDERR_FILENO + 1);
-    posix_spawn_file_actions_addchdir_np(&settings.actions, working_directory.c_str());
+    posix_spawn_file_actions_addchdir_np(&settings.actions, options.working_directory.c_str());
 
     // We may block signals or ignore SIGPIPE; a program expects neither.
     sigset_t none;
@@ -163,7 +183,7 @@ ProgramResult run_program(const std::vector<std::string>& argv, const ProgramOpt
         spawn(std::move(command),
               {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                "HOME=" + (user ? user->home.string() : "/"), "LANG=C.UTF-8", "LC_ALL=C.UTF-8"},
-              options.working_directory, out, err);
+              options, out, err);
     out.write_end.close();
     err.write_end.close();
     // By system call: the header of glibc 2.36 lacks extern "C".

@@ -48,10 +48,11 @@ std::optional<SystemUser> find_system_user(const std::string& name);
 std::optional<SystemUser> find_system_user(uid_t uid);
 
 struct ProgramOptions {
-    std::string as_user;  // a system user's name; empty: as we are
+    std::string as_user{};  // a system user's name; empty: as we are
     std::filesystem::path working_directory = "/";
     std::chrono::milliseconds timeout = std::chrono::minutes(1);
     std::size_t max_output = 65'536;  // bytes kept of each stream: the last ones
+    std::string input{};              // its standard input; empty: /dev/null
     bool ends_with_caller = false;    // killed when we are, so that nobody finds it still at work
 };
 
@@ -65,9 +66,9 @@ struct ProgramResult {
 };
 
 /// Runs a program to its end. It sees an environment of its own (PATH, HOME, LANG, LC_ALL; nothing
-/// of ours, which may hold passwords), no standard input, no descriptor of ours, and lives in its
-/// own session, so that Ctrl-C reaches us and not it. At the timeout it is killed with its process
-/// group. What it leaves running in the background is not waited for.
+/// of ours, which may hold passwords), the given standard input, no descriptor of ours, and lives
+/// in its own session, so that Ctrl-C reaches us and not it. At the timeout it is killed with its
+/// process group. What it leaves running in the background is not waited for.
 /// @param argv the program's absolute path, then its arguments.
 /// @throws Error{config} when it cannot be started at all.
 ProgramResult run_program(const std::vector<std::string>& argv, const ProgramOptions& options = {});

@@ -49,6 +49,12 @@ TEST(RunProgram, HandsOnNoDescriptorAndNoInput) {
     EXPECT_EQ(shell("cat").output, "");
 }
 
+TEST(RunProgram, GivesItsInputWholeAlsoToAProgramThatDoesNotReadIt) {
+    const std::string text(300'000, 'x');
+    EXPECT_EQ(shell("wc -c", {.input = text}).output, "300000\n");
+    EXPECT_TRUE(shell("true", {.input = text}).succeeded());
+}
+
 TEST(RunProgram, StartsWithSignalsOpenThoughWeBlockAndIgnoreThem) {
     sigset_t blocked;
     sigset_t before;

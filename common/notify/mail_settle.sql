@@ -1,0 +1,16 @@
+-- What became of one message, with the words of whoever said it. A claim that was lost in the meantime settles nothing. A
+-- success forgets the failures that were only counted.
+with settled as (
+    update keyrota.message
+       set state = :state, tries = tries + 1, next_try_at = keyrota.instant(:next_try_at), claimed_by = null,
+           claim_expires_at = null, last_answer = :answer,
+           sent_at = case when :state = 'sent' then keyrota.instant(:at) end
+     where message_id = :message_id and claimed_by = :token
+    returning message_id, tries, channel, recipient),
+logged as (
+    insert into keyrota.delivery (message_id, attempt, at, recipient, outcome, code, answer)
+    select s.message_id, s.tries, keyrota.instant(:at), s.recipient, :outcome, :code, :answer from settled s),
+forgotten as (
+    delete from keyrota.suppression p using settled s
+     where :state = 'sent' and s.channel = 'email' and p.address = lower(s.recipient) and p.suppressed_at is null)
+select count(*) as total from settled
