@@ -8,6 +8,7 @@
 #include "error/suggestion.h"
 #include "expire_keys/expire_keys.h"
 #include "flag_rotation/flag_rotation.h"
+#include "notify_owners/notify_owners.h"
 #include "prune/prune.h"
 #include "review_permissions/review_permissions.h"
 #include "verify_audit/verify_audit.h"
@@ -18,6 +19,8 @@ namespace {
 constexpr Job kJobs[] = {
     {"expire-keys", "expire keys whose end date has come, and warn before", "*/5 * * * *",
      plan_expire_keys},
+    {"notify-owners", "tell owners what they must know of their keys, and deliver what waits",
+     "4-59/5 * * * *", plan_notify_owners},
     {"check-runs", "tell the operator which jobs have not come to a good end for too long",
      "35 * * * *", plan_check_runs},
     {"flag-rotation", "flag production keys that reached their rotation age, or soon will",

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -24,6 +25,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kMailStep = "mail";  // that empties the outbox
+
 // Prometheus' text format: all samples of a metric below its name, which is what node_exporter asks
 // for. The job is not called `job`: Prometheus gives every sample a label of that name.
 class Exposition {
@@ -33,7 +36,8 @@ class Exposition {
         text_ += fmt::format("# HELP {} {}\n# TYPE {} gauge\n", name, help, name);
     }
     void sample(const std::string& labels, const std::string& value) {
-        text_ += fmt::format("{}{{{}}} {}\n", name_, labels, value);
+        text_ += labels.empty() ? fmt::format("{} {}\n", name_, value)
+                                : fmt::format("{}{{{}}} {}\n", name_, labels, value);
     }
     void sample(const std::string& labels, std::int64_t value) {
         sample(labels, fmt::to_string(value));
@@ -109,6 +113,15 @@ void add_findings(Exposition& out, const std::string& job, Session& session,
                        open[{check.check_id, severity}]);
 }
 
+// By the one job that delivers, so that each sample stands in one file alone.
+void add_messages(Exposition& out, Session& session) {
+    const std::vector<Row> rows = session.rows(sql::metrics_messages);
+    out.metric("keyrota_messages", "Messages by state; done ones of the last two weeks.");
+    for (const Row& row : rows) out.sample(label("state", row.text("state")), row.int64("total"));
+    out.metric("keyrota_messages_oldest_age_seconds", "How long the oldest message has waited.");
+    out.sample("", seconds(rows.front().optional_int64("oldest_age_us").value_or(0)));
+}
+
 std::string exposition(const Config& config, const RunReport& report) {
     Session session = open_session(config, Access::runner);
     const Row run = session.one(sql::metrics_run, {{"run_id", report.run_id}, {"job", report.job}});
@@ -117,6 +130,10 @@ std::string exposition(const Config& config, const RunReport& report) {
     add_run(out, job, report, run);
     add_checks(out, job, report.checks);
     add_findings(out, job, session, report.checks);
+    const bool delivers =
+        std::any_of(report.checks.begin(), report.checks.end(),
+                    [](const CheckReport& check) { return check.check_id == kMailStep; });
+    if (delivers) add_messages(out, session);
     return out.text();
 }
 

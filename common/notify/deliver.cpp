@@ -196,8 +196,10 @@ bool Deliverer::work_on_a_part() {
     if (options_.limit >= 0)
         count = std::min(count, options_.limit - all_.sent - all_.deferred - all_.dead);
     if (count <= 0) return false;
-    const std::vector<Row> rows = session_.rows(
-        sql::mail_claim, {{"token", options_.token}, {"count", count}, {"at", options_.as_of}});
+    const std::vector<Row> rows = session_.rows(sql::mail_claim, {{"token", options_.token},
+                                                                  {"count", count},
+                                                                  {"at", options_.as_of},
+                                                                  {"only", options_.only}});
     const auto claimed_at = steady_clock::now();
     bool is_whole = true;
     for (const Row& row : rows) {

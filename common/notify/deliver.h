@@ -30,6 +30,7 @@ struct DeliveryOptions {
     std::string token;         // whose claims these are: `run 12`, or of a person
     bool holds_lease = false;  // of the job: claims of other runs are then nobody's
     Timestamp as_of{};         // the instant at which it begins; time passes from there
+    std::int64_t only = 0;     // this message alone; 0: all that are due
     std::int64_t limit = -1;   // messages at most; negative: all
     std::function<bool()> interrupted = [] { return false; };
     /// After each part of the work, outside of a transaction: what was done since the last time.

@@ -4,6 +4,7 @@ with due as materialized (
     select m.message_id
       from keyrota.message m
      where m.state = 'pending' and m.next_try_at <= keyrota.instant(:at)
+       and (cast(:only as bigint) = 0 or m.message_id = :only)
      order by m.severity desc, m.next_try_at, m.message_id
      limit :count
        for update skip locked),

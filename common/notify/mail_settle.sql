@@ -9,7 +9,9 @@ with settled as (
     returning message_id, tries, channel, recipient),
 logged as (
     insert into keyrota.delivery (message_id, attempt, at, recipient, outcome, code, answer)
-    select s.message_id, s.tries, keyrota.instant(:at), s.recipient, :outcome, :code, :answer from settled s),
+    select s.message_id, s.tries, keyrota.instant(:at), s.recipient, cast(:outcome as text), cast(:code as text),
+           cast(:answer as text)
+      from settled s),
 forgotten as (
     delete from keyrota.suppression p using settled s
      where :state = 'sent' and s.channel = 'email' and p.address = lower(s.recipient) and p.suppressed_at is null)

@@ -104,6 +104,7 @@ ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
     declare_config(commands, program);
     declare_anomalies(commands, program);
     declare_audit(commands, program);
+    declare_mail(commands, program);
     declare_cron(commands, program);
     declare_sample(commands, program);
 

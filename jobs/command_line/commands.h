@@ -27,6 +27,7 @@ void declare_policy(Command& app, Program& program);
 void declare_config(Command& app, Program& program);
 void declare_anomalies(Command& app, Program& program);
 void declare_audit(Command& app, Program& program);
+void declare_mail(Command& app, Program& program);
 void declare_cron(Command& app, Program& program);
 void declare_sample(Command& app, Program& program);
 

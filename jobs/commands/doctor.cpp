@@ -31,6 +31,7 @@ constexpr Examination kExaminations[] = {
     {"data directory", Where::here, examine_data_dir},
     {"disk", Where::here, examine_disk},
     {"schedule", Where::here, examine_schedule},
+    {"mail", Where::here, examine_mail},
     {"server", Where::database, examine_server},
     {"encryption", Where::database, examine_encryption},
     {"schema", Where::database, examine_schema},

@@ -32,6 +32,7 @@ Diagnosis examine_configuration(const Patient& patient);
 Diagnosis examine_data_dir(const Patient& patient);
 Diagnosis examine_disk(const Patient& patient);
 Diagnosis examine_schedule(const Patient& patient);
+Diagnosis examine_mail(const Patient& patient);
 
 // In the database.
 Diagnosis examine_server(const Patient& patient);

@@ -162,6 +162,17 @@ std::string shown_size(std::int64_t bytes) {
     return fmt::format("{} GiB", with_commas(bytes / kGiB));
 }
 
+std::string shown_mail(const StatusFacts& facts) {
+    std::string text =
+        facts.messages_waiting == 0
+            ? "nothing waits"
+            : fmt::format("{} wait{}, the oldest for {}", with_commas(facts.messages_waiting),
+                          facts.messages_waiting == 1 ? "s" : "",
+                          rough(facts.as_of - *facts.oldest_message_at));
+    if (facts.messages_dead > 0) text += fmt::format(", {} dead", with_commas(facts.messages_dead));
+    return text;
+}
+
 void print_facts(const StatusFacts& facts, std::ostream& out) {
     Facts shown_facts;
     for (const JobStatus& job : facts.jobs)
@@ -175,6 +186,7 @@ void print_facts(const StatusFacts& facts, std::ostream& out) {
     if (facts.waivers > 0)
         shown_facts.add("waivers", fmt::format("{} in force, the next ends {}", facts.waivers,
                                                short_instant(*facts.waiver_ends_at)));
+    shown_facts.add("mail", shown_mail(facts));
     shown_facts.add(
         "audit_trail",
         facts.audit_sealed_at
@@ -269,6 +281,11 @@ void print_json(const StatusFacts& facts, const std::vector<Reason>& reasons, st
     waivers->set("in_force", facts.waivers);
     waivers->set("next_ends_at", json(facts.waiver_ends_at));
     object->set("waivers", waivers);
+    Object::Ptr mail = new_object();
+    mail->set("waiting", facts.messages_waiting);
+    mail->set("oldest_at", json(facts.oldest_message_at));
+    mail->set("dead", facts.messages_dead);
+    object->set("mail", mail);
     Object::Ptr audit = new_object();
     audit->set("height", facts.audit_height);
     audit->set("sealed_at", json(facts.audit_sealed_at));

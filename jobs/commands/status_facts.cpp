@@ -100,6 +100,13 @@ void look_at_findings(Session& session, StatusFacts& facts) {
     facts.waiver_ends_at = optional_instant(waivers, "next");
 }
 
+void look_at_mail(Session& session, StatusFacts& facts) {
+    const Row row = session.one(sql::status_mail, {{"as_of", facts.as_of}});
+    facts.messages_waiting = row.int64("waiting");
+    facts.oldest_message_at = optional_instant(row, "oldest_at");
+    facts.messages_dead = row.int64("dead");
+}
+
 void look_at_database(Session& session, const Config& config, StatusFacts& facts) {
     const Row row = session.one(sql::status_database);
     facts.as_of = row.instant("now");
@@ -125,6 +132,7 @@ StatusFacts status_facts(Session& session, const Config& config, std::optional<T
     look_at_jobs(session, config, facts);
     look_at_backlog(session, facts);
     look_at_findings(session, facts);
+    look_at_mail(session, facts);
     return facts;
 }
 

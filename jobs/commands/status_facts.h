@@ -50,6 +50,9 @@ struct StatusFacts {
     std::int64_t critical_open = 0;             // of them critical, and not acknowledged
     std::int64_t waivers = 0;                   // in force
     std::optional<Timestamp> waiver_ends_at{};  // of the next to end
+    std::int64_t messages_waiting = 0;          // for people, in the outbox
+    std::optional<Timestamp> oldest_message_at{};
+    std::int64_t messages_dead = 0;  // of two weeks
     std::int64_t audit_height = 0;
     std::optional<Timestamp> audit_sealed_at{};
     bool audit_head_fits = true;  // it is the last block's

@@ -12,22 +12,23 @@ struct GivenMessage {
     std::string channel = "email";
     std::string subject = "[keyrota] 1 key needs you";
     Timestamp next_try_at = kNow;
+    Timestamp created_at = kNow;  // it is given up three days later
     int severity = 2;
     int tries = 0;
 };
 
-/// The statement that puts so many of them there, each to its own subject; it returns the id of the
-/// first.
+/// The statement that puts so many of them there.
 inline std::string insert_messages(const GivenMessage& given, int count = 1) {
     return fmt::format(
-        "with made as (insert into keyrota.message (kind, channel, recipient, subject, text_body, "
+        "insert into keyrota.message (kind, channel, recipient, subject, text_body, "
         "html_body, severity, created_at, next_try_at, expires_at, tries, run_id) select 'notice', "
         "'{}', '{}', '{}' || case when i > 1 then ' ' || i else '' end, 'Dear & <all>' || "
         "chr(10), '<p>Dear</p>', {}, keyrota.instant({}), keyrota.instant({}), keyrota.instant({}) "
-        "+ interval '3 days', {}, 7 from generate_series(1, {}) i returning message_id) "
-        "select min(message_id) from made",
-        given.channel, given.recipient, given.subject, given.severity, to_micros(kNow),
-        to_micros(given.next_try_at), to_micros(kNow), given.tries, count);
+        "+ interval '3 days', {}, 7 from generate_series(1, {}) i",
+        given.channel, given.recipient, given.subject, given.severity, to_micros(given.created_at),
+        to_micros(given.next_try_at), to_micros(given.created_at), given.tries, count);
 }
+
+inline constexpr const char* kNewestMessage = "select max(message_id) from keyrota.message";
 
 }  // namespace keyrota::test

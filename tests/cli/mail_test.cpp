@@ -1,0 +1,196 @@
+// What people do with the outbox, and what those hear who run it.
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "support/mail_server.h"
+#include "support/outbox.h"
+#include "support/program.h"
+
+namespace keyrota::test {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+class MailCommands : public ProgramTest {
+  protected:
+    void use(const MailServer& server, const char* tls = "none") {
+        environment()["KEYROTA_MAIL_TRANSPORT"] = "smtp";
+        environment()["KEYROTA_MAIL_HOST"] = "localhost";
+        environment()["KEYROTA_MAIL_PORT"] = std::to_string(server.port());
+        environment()["KEYROTA_MAIL_TLS"] = tls;
+        environment()["KEYROTA_MAIL_FROM"] = "keyrota@example.com";
+    }
+    std::int64_t given_message(GivenMessage given = {}) {
+        // The program's clock is the real one.
+        given.created_at =
+            std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+        execute(insert_messages(given));
+        return number(kNewestMessage);
+    }
+    std::string state(std::int64_t id) {
+        return text(fmt::format("select state from keyrota.message where message_id = {}", id));
+    }
+};
+
+TEST_F(MailCommands, ARunDeliversAndIsQuiet) {
+    const MailServer server;
+    use(server);
+    const auto id = given_message();
+    const Outcome run = keyrota({"run", "notify-owners"});
+    EXPECT_EQ(run.exit_code, 0);
+    EXPECT_EQ(run.out + run.errors, "");
+    EXPECT_THAT(server.taken(), SizeIs(1));
+    EXPECT_THAT(keyrota({"mail", "show", std::to_string(id)}).out,
+                AllOf(HasSubstr("sent"), HasSubstr("250 2.0.0 queued"), HasSubstr("Dear & <all>")));
+    EXPECT_EQ(keyrota({"mail", "queue"}).out, "no messages\n");
+}
+
+TEST_F(MailCommands, ADryRunSaysHowManyAndSendsNone) {
+    const MailServer server;
+    use(server);
+    given_message();
+    const Outcome run = keyrota({"run", "notify-owners", "--dry-run", "--json"});
+    EXPECT_EQ(run.exit_code, 0) << run.errors;
+    EXPECT_THAT(run.out, HasSubstr("\"mail\""));
+    EXPECT_THAT(server.taken(), SizeIs(0));
+}
+
+TEST_F(MailCommands, AServerThatLetsNobodyInEndsTheRunWithSevenAndTheMessagesWait) {
+    const MailServer server({"--auth", "ada:right"});
+    use(server);
+    environment()["KEYROTA_MAIL_USER"] = "ada";
+    environment()["KEYROTA_MAIL_PASSWORD"] = "hunter2";
+    const auto id = given_message();
+    const Outcome run = keyrota({"run", "notify-owners"});
+    EXPECT_EQ(run.exit_code, 7);
+    EXPECT_THAT(run.errors, AllOf(HasSubstr("does not let us in: 535"), HasSubstr("HINT: "),
+                                  Not(HasSubstr("hunter2"))));
+    EXPECT_EQ(state(id), "pending");
+    const Outcome doctor = keyrota({"doctor"});
+    EXPECT_EQ(doctor.exit_code, 13);
+    EXPECT_THAT(doctor.out, HasSubstr("See mail.user and mail.password."));
+}
+
+TEST_F(MailCommands, TheQueueIsListedRetriedAndCancelledAndThatIsAudited) {
+    const MailServer server;
+    use(server);
+    const auto waits = given_message({.recipient = "rcpt-450@example.com"});
+    const auto dead = given_message({.recipient = "rcpt-550@example.com", .subject = "=evil()"});
+    EXPECT_EQ(keyrota({"run", "notify-owners"}).exit_code, 0) << "no alarm for one address";
+    const std::string queue = keyrota({"mail", "queue"}).out;
+    EXPECT_THAT(queue, AllOf(HasSubstr("rcpt-450@example.com"), HasSubstr("greylisted"),
+                             HasSubstr("550 5.1.1 no such user")));
+    EXPECT_THAT(keyrota({"mail", "queue", "--state", "dead", "--csv"}).out, HasSubstr("'=evil()"));
+    EXPECT_THAT(keyrota({"status"}).out, HasSubstr("1 waits, the oldest for "));
+    EXPECT_THAT(keyrota({"status"}).out, HasSubstr(", 1 dead"));
+    EXPECT_THAT(keyrota({"mail", "suppressions", "list"}).out, HasSubstr("rcpt-550@example.com"));
+
+    EXPECT_EQ(keyrota({"mail", "retry", "--dead"}).out, "1 message queued\n");
+    EXPECT_EQ(state(dead), "pending");
+    EXPECT_EQ(keyrota({"mail", "cancel", std::to_string(dead), std::to_string(waits), "--why",
+                       "the keys were deleted"})
+                  .out,
+              "2 messages cancelled\n");
+    EXPECT_EQ(state(waits), "cancelled");
+    EXPECT_EQ(number("select count(*) from keyrota.audit_entry where action = 'mail.cancel'"), 2);
+    EXPECT_EQ(audit_fault(), "");
+    const Outcome again =
+        keyrota({"mail", "cancel", std::to_string(dead), "--why", "the keys were deleted"});
+    EXPECT_EQ(again.exit_code, 2);
+    EXPECT_THAT(again.errors, HasSubstr("HINT: Nothing was changed"));
+}
+
+TEST_F(MailCommands, FlushTriesAtOnceWhatWaits) {
+    const MailServer server;
+    use(server);
+    const auto id = given_message({.next_try_at = *parse_timestamp("2099-01-01"), .tries = 3});
+    EXPECT_THAT(keyrota({"mail", "flush"}).out, HasSubstr("sent"));
+    EXPECT_EQ(state(id), "sent");
+}
+
+TEST_F(MailCommands, ATestMessageTellsWhetherTheWayIsOpen) {
+    const MailServer server;
+    use(server);
+    const auto other = given_message();
+    const Outcome sent = keyrota({"mail", "test", "ada@example.com"});
+    EXPECT_EQ(sent.exit_code, 0) << sent.errors;
+    EXPECT_THAT(sent.out, HasSubstr("250 2.0.0 queued"));
+    ASSERT_THAT(server.taken(), SizeIs(1));
+    EXPECT_EQ(server.taken()[0].header("Subject"), "[keyrota] test message");
+    EXPECT_EQ(state(other), "pending") << "it sends nothing else";
+
+    const Outcome refused = keyrota({"mail", "test", "rcpt-450@example.com"});
+    EXPECT_EQ(refused.exit_code, 7);
+    EXPECT_THAT(refused.errors, HasSubstr("450 4.2.0 greylisted"));
+    EXPECT_EQ(number("select count(*) from keyrota.message where kind = 'test' and state = "
+                     "'pending'"),
+              0)
+        << "a test that failed is over";
+    EXPECT_EQ(keyrota({"mail", "test", "Ada <ada@example.com>"}).exit_code, 2);
+}
+
+TEST_F(MailCommands, SuppressionsAreAddedAndRemovedAndTheTrailHoldsNoAddress) {
+    EXPECT_EQ(
+        keyrota({"mail", "suppressions", "add", "Old@example.com", "--why", "left"}).exit_code, 0);
+    EXPECT_THAT(keyrota({"mail", "suppressions", "list", "--json"}).out,
+                HasSubstr("\"old@example.com\""));
+    EXPECT_EQ(keyrota({"mail", "suppressions", "add", "old@example.com", "--why", "x"}).exit_code,
+              2);
+    EXPECT_EQ(keyrota({"mail", "suppressions", "remove", "OLD@example.com"}).exit_code, 0);
+    EXPECT_EQ(keyrota({"mail", "suppressions", "remove", "old@example.com"}).exit_code, 2);
+    EXPECT_EQ(number("select count(*) from keyrota.audit_entry where action like 'suppression.%'"),
+              2);
+    EXPECT_EQ(number("select count(*) from keyrota.audit_entry where payload ilike '%old@%'"), 0);
+    EXPECT_EQ(audit_fault(), "");
+}
+
+TEST_F(MailCommands, DoctorLooksAtTheWayOut) {
+    {
+        const MailServer server;
+        use(server);
+        EXPECT_THAT(keyrota({"doctor"}).out, HasSubstr("takes mail, without TLS"));
+        environment()["KEYROTA_MAIL_TLS"] = "starttls";
+        EXPECT_EQ(keyrota({"doctor"}).exit_code, 13) << "it offers no TLS";
+    }
+    environment()["KEYROTA_MAIL_TRANSPORT"] = "maildir";
+    EXPECT_THAT(keyrota({"doctor"}).out, HasSubstr("goes into files below "));
+}
+
+TEST_F(MailCommands, MessagesThatNobodyGetsAreAFindingUntilSomebodyDecides) {
+    const MailServer server;
+    use(server);
+    const auto id = given_message({.recipient = "rcpt-550@example.com"});
+    const std::string open =
+        "select count(*) from keyrota.finding where check_id = 'MAIL-DEAD' and status = 'open'";
+    // The run that meets it, and the one that finds it.
+    keyrota({"run", "notify-owners"});
+    EXPECT_EQ(number(open), 0);
+    keyrota({"run", "notify-owners"});
+    EXPECT_EQ(number(open), 1);
+    keyrota({"mail", "cancel", std::to_string(id), "--why", "known"});
+    keyrota({"run", "notify-owners"});
+    EXPECT_EQ(number(open), 0);
+}
+
+TEST_F(MailCommands, TheMetricsTellHowManyWait) {
+    const MailServer server;
+    use(server);
+    given_message({.recipient = "rcpt-450@example.com"});
+    environment()["KEYROTA_METRICS_TEXTFILE_DIR"] = scratch().path();
+    EXPECT_EQ(keyrota({"run", "notify-owners"}).exit_code, 0);
+    std::ifstream in(scratch().path() / "keyrota_notify-owners.prom");
+    const std::string metrics{std::istreambuf_iterator<char>(in), {}};
+    EXPECT_THAT(metrics, AllOf(HasSubstr("keyrota_messages{state=\"pending\"} 1\n"),
+                               HasSubstr("\nkeyrota_messages_oldest_age_seconds ")));
+}
+
+}  // namespace
+}  // namespace keyrota::test
