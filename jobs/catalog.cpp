@@ -12,6 +12,7 @@
 #include "prune/prune.h"
 #include "review_permissions/review_permissions.h"
 #include "verify_audit/verify_audit.h"
+#include "watch_usage/watch_usage.h"
 
 namespace keyrota {
 namespace {
@@ -21,6 +22,8 @@ constexpr Job kJobs[] = {
      plan_expire_keys},
     {"notify-owners", "tell owners what they must know of their keys, and deliver what waits",
      "4-59/5 * * * *", plan_notify_owners},
+    {"watch-usage", "flag keys whose calls go wrong, come near their limit, or expose the key",
+     "20 * * * *", plan_watch_usage},
     {"check-runs", "tell the operator which jobs have not come to a good end for too long",
      "35 * * * *", plan_check_runs},
     {"flag-rotation", "flag production keys that reached their rotation age, or soon will",

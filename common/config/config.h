@@ -25,6 +25,12 @@ struct PolicyRule {
     std::chrono::microseconds rotation_successor_lifetime =
         std::chrono::hours(24 * 365);  // 0: no end date
     std::chrono::microseconds rotation_notice_before = std::chrono::hours(24 * 14);
+    std::int64_t usage_min_requests = 100;
+    std::int64_t usage_error_rate = 5;  // this and the following: percent
+    std::int64_t usage_error_rate_high = 25;
+    std::int64_t usage_near_limit = 80;
+    std::int64_t usage_near_limit_high = 95;
+    std::int64_t usage_rate_limited = 1;
 };
 
 /// The configuration in force: flag > environment > file > default. Every option, its unit, default
@@ -54,6 +60,12 @@ struct Config {
         std::filesystem::path file;  // that declares waivers; empty: none does
         std::chrono::microseconds max_duration = std::chrono::hours(90 * 24);
     } waivers;
+    struct Usage {
+        std::chrono::microseconds close_after =
+            std::chrono::minutes(10);  // of an hour, after its end
+        std::chrono::microseconds silent_after = std::chrono::hours(6);   // an expected gateway
+        std::chrono::microseconds watch_window = std::chrono::hours(24);  // of closed hours
+    } usage;
     struct Keys {
         /// Scopes that a key may be given.
         std::vector<std::string> scopes = {"read:experiences", "write:experiences",

@@ -2,7 +2,7 @@
 create temporary table check_result (
     key_id bigint not null,
     detail text not null,
-    severity smallint not null,
+    severity smallint,  -- null: unknown whether the check holds
     action text,
     due_at timestamptz,
     evidence jsonb not null,

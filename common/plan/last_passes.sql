@@ -3,7 +3,8 @@
 select (select keyrota.micros(r.as_of)
           from keyrota.job_run r
          where r.job = :job and r.shard = :shard and r.complete
-           and exists (select from keyrota.run_check c where c.run_id = r.run_id and c.check_id = :check_id)
+           and exists (select from keyrota.run_check c
+                        where c.run_id = r.run_id and c.check_id = :check_id and c.pass <> 'unknown')
          order by r.as_of desc limit 1) as since,
        (select count(*)
           from keyrota.job_run r

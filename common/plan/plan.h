@@ -1,11 +1,13 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "plan/check_rows.h"
 #include "postgres/statement.h"
+#include "time/timestamp.h"
 
 namespace keyrota {
 
@@ -23,16 +25,43 @@ struct RunContext;
 /// alone.
 using FillCheck = std::function<void(const RunContext& run, CheckRows& rows)>;
 
+/// The usage that a check judges by. Where an expected gateway does not account for all of the
+/// window the answer is *unknown*, which is never read as "no use": the operator is told
+/// (RUN-STALE-DATA, for each job and gateway), and the check holds back as it says here. The run
+/// stays complete.
+struct Coverage {
+    enum class Lacking {
+        judges_nothing,     // not evaluated: nothing opens, nothing is resolved
+        resolves_nothing,   // what it returns is certain all the same, and opens; absence means
+                            // nothing
+        judged_by_the_key,  // the statement says for which keys it does not know: see PlannedCheck
+    };
+    Timestamp from, until;
+    Lacking lacking = Lacking::judges_nothing;
+};
+
 /// A rule with a stable id, as one set-based statement returning (key_id, detail, severity, action,
 /// due_at, evidence), or as a function that says the same. The runner binds :as_of, and for
 /// incremental ones :watermark; every other bound comes from the key's policy rule, or, for what is
 /// no threshold of keys, from the job.
+///
+/// A row whose severity is null says that it is unknown whether the check holds: a finding that is
+/// open stays as it is, none opens, no action is planned.
 struct PlannedCheck {
     std::string check_id;
     CheckKind kind;
     Statement statement{};
-    Params params{};   // what it needs beside the runner's
-    FillCheck fill{};  // instead of the statement
+    Params params{};                     // what it needs beside the runner's
+    FillCheck fill{};                    // instead of the statement
+    std::optional<Coverage> coverage{};  // the usage that it judges by; nothing: none
+};
+
+/// What the checks of a job share: an aggregate that each of them would else make again. One
+/// transaction for it and all of them; it makes a temporary table (`on commit drop`). The runner
+/// binds :as_of where the statement names it.
+struct Preparation {
+    Statement statement;
+    Params params{};
 };
 
 /// Housekeeping on keyrota's own records: no check finds it, no key changes by it. Its total stands
@@ -79,13 +108,17 @@ class Plan {
                            .kind = CheckKind::standing,
                            .fill = std::move(fill)});
     }
+    void add(PlannedCheck check) { checks_.push_back(std::move(check)); }
+    void prepare(Preparation preparation) { preparation_ = std::move(preparation); }
     void add_chore(PlannedChore chore) { chores_.push_back(std::move(chore)); }
     void add_step(PlannedStep step) { steps_.push_back(std::move(step)); }
     const std::vector<PlannedCheck>& checks() const { return checks_; }
     const std::vector<PlannedChore>& chores() const { return chores_; }
     const std::vector<PlannedStep>& steps() const { return steps_; }
+    const std::optional<Preparation>& preparation() const { return preparation_; }
 
   private:
+    std::optional<Preparation> preparation_;
     std::vector<PlannedCheck> checks_;
     std::vector<PlannedChore> chores_;
     std::vector<PlannedStep> steps_;

@@ -1,6 +1,7 @@
 -- The diff: what the check returned against what is already known. A finding that simply still holds makes no item,
 -- unless an action is still owed; with :absence, an unresolved one that was not returned is to be resolved (without it
--- the planner sees a plain left join). Imported keys (few, by api_key_imported_idx) get findings, never actions.
+-- the planner sees a plain left join). Where a check does not know (severity null) nothing changes. Imported keys (few, by
+-- api_key_imported_idx) get findings, never actions.
 -- Known findings are matched by what they are about, and uid is computed for items only: hashing two million of them to
 -- learn that nothing changed took longer than all the rest. That a waiver came or is over is a change, too.
 insert into keyrota.plan_item (run_id, key_id, check_id, detail, uid, change, severity, action, due_at, evidence, waiver_id)
@@ -8,8 +9,10 @@ select cast(:run_id as bigint), key_id, cast(:check_id as text), detail,
        keyrota.finding_uid(cast(:check_id as text), key_id, detail), change, severity, action, due_at, evidence,
        waiver_id
   from (select coalesce(r.key_id, f.key_id) as key_id, coalesce(r.detail, f.detail) as detail, r.severity, r.due_at,
-               r.evidence, r.waiver_id, case when imported.key_id is null then r.action end as action,
+               r.evidence, r.waiver_id,
+               case when imported.key_id is null and r.severity is not null then r.action end as action,
                case when r.key_id is null then 'resolve'
+                    when r.severity is null then 'none'
                     when f.key_id is null then 'open'
                     when f.status = 'resolved' then 'reopen'
                     when f.severity <> r.severity or f.due_at is distinct from r.due_at

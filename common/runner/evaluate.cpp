@@ -9,6 +9,7 @@
 #include "error/error.h"
 #include "plan/plan.h"
 #include "postgres/copy.h"
+#include "runner/coverage.h"
 #include "runner/plan_file.h"
 #include "waiver/waivers.h"
 
@@ -19,11 +20,18 @@ namespace {
 constexpr std::int64_t kFarPast = -62'135'596'800'000'000;  // year 1
 
 constexpr Statement kAnalyzeResult{"analyze_check_result", "analyze pg_temp.check_result"};
+// But for the rows that say that they do not know.
+constexpr Statement kFound{
+    "found", "select count(*) as total from pg_temp.check_result where severity is not null"};
 constexpr Statement kDropResult{"drop_check_result", "drop table pg_temp.check_result"};
 // An incremental diff looks its few keys up; the planner would rather read all findings ever made.
 constexpr Statement kLookUp{"look_up", "select set_config('random_page_cost', '1', true)"};
 constexpr Statement kSavepoint{"savepoint", "savepoint one_check"};
 constexpr Statement kToSavepoint{"rollback_to_savepoint", "rollback to savepoint one_check"};
+
+const char* kind_name(CheckKind kind) {
+    return kind == CheckKind::standing ? "standing" : "incremental";
+}
 
 struct Pass {
     bool is_standing;
@@ -131,7 +139,7 @@ void refresh_waivers(Run& run) {
     });
 }
 
-// Lets the statement of a check fill check_result. @returns how many rows.
+// Lets the statement of a check fill check_result. @returns how many rows say that it holds.
 std::int64_t select_into_result(Run& run, const PlannedCheck& check, const Pass& pass) {
     std::string text =
         "insert into pg_temp.check_result (key_id, detail, severity, action, due_at, evidence)"
@@ -142,7 +150,10 @@ std::int64_t select_into_result(Run& run, const PlannedCheck& check, const Pass&
     params.emplace_back("as_of", run.as_of);
     params.emplace_back("watermark", pass.since);
     if (run.options.limit) params.emplace_back("limit", *run.options.limit);
-    return run.session.execute({check.statement.name, text.c_str()}, params);
+    const std::int64_t rows = run.session.execute({check.statement.name, text.c_str()}, params);
+    const bool may_not_know =
+        check.coverage && check.coverage->lacking == Coverage::Lacking::judged_by_the_key;
+    return may_not_know && rows > 0 ? run.session.one(kFound).int64("total") : rows;
 }
 
 // Lets the function of a check fill check_result.
@@ -157,23 +168,33 @@ void fill_result(Run& run, const PlannedCheck& check, CheckReport& report) {
     report.alarm = rows.raised();
 }
 
+// Whether a check as a whole does not know where usage is lacking.
+bool holds_back(const PlannedCheck& check) {
+    return check.coverage->lacking != Coverage::Lacking::judged_by_the_key;
+}
+
 // Evaluates one check into a temporary table and its differences into the plan; in the caller's
 // transaction.
 CheckReport evaluate(Run& run, const PlannedCheck& check) {
     CheckReport report;
     report.check_id = check.check_id;
     const Pass pass = next_pass(run, check);
-    report.pass = pass.is_standing ? "standing" : "incremental";
+    report.pass = kind_name(pass.is_standing ? CheckKind::standing : CheckKind::incremental);
+    report.unknown = unknown_usage(run, check);
+    const bool is_unknown = !report.unknown.empty() && holds_back(check);
+    if (is_unknown) report.pass = kUnknownPass;
+    const bool judges =
+        !is_unknown || check.coverage->lacking == Coverage::Lacking::resolves_nothing;
 
     run.session.execute(sql::check_result);
-    if (check.fill) {
+    if (judges && check.fill) {
         fill_result(run, check, report);
-    } else {
+    } else if (judges) {
         report.found = select_into_result(run, check, pass);
     }
-    const bool is_all = pass.is_standing && !run.options.limit;
+    const bool is_all = pass.is_standing && !is_unknown && !run.options.limit;
     diff(run, report, is_all, is_all ? Rest::returned : Rest::asked_for);
-    record_check(run, report, pass.since);
+    record_check(run, report, is_unknown ? kFarPast : pass.since);
     return report;
 }
 
@@ -210,6 +231,11 @@ CheckReport evaluate(Run& run, const PlannedStep& step) {
     return report;
 }
 
+// The server is gone, or asks to leave.
+bool is_over(const DatabaseError& error) {
+    return error.sqlstate().starts_with("08") || error.sqlstate().starts_with("57P");
+}
+
 // A check that cannot be evaluated stops no other and is never read as "nothing found"; a broken
 // connection, a cancel and a lost lease stop the run.
 CheckReport failed_check(Run& run, const std::string& check_id, const char* pass,
@@ -224,25 +250,35 @@ CheckReport failed_check(Run& run, const std::string& check_id, const char* pass
     return report;
 }
 
-// One check, chore or step, in a transaction of its own; a dry run, which is one, has a savepoint.
+// One check, chore or step, in a transaction of its own; where it shares one (a dry run; a
+// preparation) it has a savepoint there.
 template <typename Planned>
 CheckReport evaluate_alone(Run& run, const Planned& planned, const std::string& id,
                            const char* pass) {
+    const bool shares = run.is_in_transaction();
     try {
         CheckReport report;
-        if (!run.lease) run.session.execute(kSavepoint);
+        if (shares) run.session.execute(kSavepoint);
         run.in_batch([&] { report = evaluate(run, planned); });
         return report;
     } catch (const FillFailed& error) {
-        if (!run.lease) run.session.execute(kToSavepoint);
+        if (shares) run.session.execute(kToSavepoint);
         return failed_check(run, id, pass, error);
     } catch (const DatabaseError& error) {
-        const bool is_over =
-            error.sqlstate().compare(0, 2, "08") == 0 || error.sqlstate().compare(0, 3, "57P") == 0;
-        if (is_over) throw;
-        if (!run.lease) run.session.execute(kToSavepoint);
+        if (is_over(error)) throw;
+        if (shares) run.session.execute(kToSavepoint);
         return failed_check(run, id, pass, error);
     }
+}
+
+// Whether the usage that a check planned by is known now, too; else none of its actions is done.
+bool is_still_known(Run& run, CheckReport& report) {
+    for (const PlannedCheck& check : run.plan.checks())
+        if (report.check_id == check.check_id) {
+            report.unknown = unknown_usage(run, check);
+            if (!report.unknown.empty()) return !holds_back(check);
+        }
+    return true;
 }
 
 // The plan file's items, in a temporary table.
@@ -275,17 +311,43 @@ void load_plan_file(Run& run, const std::filesystem::path& file, const std::stri
         throw Error(ExitCode::usage, fmt::format("{} changed while it was read", file.string()));
 }
 
+std::vector<CheckReport> evaluate_checks(Run& run) {
+    std::vector<CheckReport> reports;
+    for (const PlannedCheck& check : run.plan.checks())
+        reports.push_back(evaluate_alone(run, check, check.check_id, kind_name(check.kind)));
+    return reports;
+}
+
+// What the checks share, and all of them. Where it cannot be made none of them can be evaluated.
+std::vector<CheckReport> evaluate_prepared(Run& run, const Preparation& preparation) {
+    Params params = preparation.params;
+    params.emplace_back("as_of", run.as_of);
+    std::vector<CheckReport> reports;
+    try {
+        if (run.is_in_transaction()) run.session.execute(kSavepoint);
+        run.in_batch([&] {
+            run.session.execute(preparation.statement, params);
+            reports = evaluate_checks(run);
+        });
+    } catch (const DatabaseError& error) {
+        if (is_over(error)) throw;
+        if (run.is_in_transaction()) run.session.execute(kToSavepoint);
+        reports.clear();
+        for (const PlannedCheck& check : run.plan.checks())
+            reports.push_back(failed_check(run, check.check_id, kind_name(check.kind), error));
+    }
+    return reports;
+}
+
 }  // namespace
 
 std::vector<CheckReport> evaluate_all(Run& run) {
     run.job.plan({run.config, run.as_of, run.interruption}, run.plan);
     if (!run.plan.checks().empty()) refresh_waivers(run);
     const Interruption::CancelOnSignal cancellable(run.interruption, run.session);
-    std::vector<CheckReport> reports;
-    for (const PlannedCheck& check : run.plan.checks())
-        reports.push_back(
-            evaluate_alone(run, check, check.check_id,
-                           check.kind == CheckKind::standing ? "standing" : "incremental"));
+    const auto& preparation = run.plan.preparation();
+    std::vector<CheckReport> reports =
+        preparation ? evaluate_prepared(run, *preparation) : evaluate_checks(run);
     if (run.purpose == Purpose::plan) return reports;  // a plan file is about keys
     for (const PlannedChore& chore : run.plan.chores())
         reports.push_back(evaluate_alone(run, chore, chore.name, kChorePass));
@@ -296,6 +358,8 @@ std::vector<CheckReport> evaluate_all(Run& run) {
 
 std::vector<CheckReport> evaluate_plan_file(Run& run, const std::filesystem::path& file,
                                             const std::string& digest) {
+    run.job.plan({run.config, run.as_of, run.interruption},
+                 run.plan);  // of which usage each check needs to know
     std::vector<CheckReport> reports;
     refresh_waivers(run);
     run.in_batch([&] {
@@ -307,8 +371,10 @@ std::vector<CheckReport> evaluate_plan_file(Run& run, const std::filesystem::pat
             report.pass = "approved";
             report.found = check.int64("total");
             run.session.execute(sql::check_result);
-            report.drifted = report.found - run.session.execute(sql::approved_result,
-                                                                {{"check_id", report.check_id}});
+            report.drifted = report.found;
+            if (is_still_known(run, report))
+                report.drifted -=
+                    run.session.execute(sql::approved_result, {{"check_id", report.check_id}});
             diff(run, report, false, Rest::returned);
             record_check(run, report);
             Counts counts;

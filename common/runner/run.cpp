@@ -3,10 +3,26 @@
 #include "common_sql.h"
 
 namespace keyrota {
+namespace {
+
+// Also where an exception leaves.
+class Entered {
+  public:
+    explicit Entered(bool& inside) : inside_(inside) { inside_ = true; }
+    ~Entered() { inside_ = false; }
+    Entered(const Entered&) = delete;
+    Entered& operator=(const Entered&) = delete;
+
+  private:
+    bool& inside_;
+};
+
+}  // namespace
 
 void Run::in_batch(const std::function<void()>& work) {
-    if (!lease) return work();
+    if (is_in_transaction()) return work();
     with_retries(static_cast<int>(config.limits.max_tries), [&] {
+        const Entered entered(in_transaction);
         Transaction transaction(session);
         lease->hold_for_transaction(session);
         work();

@@ -38,9 +38,13 @@ struct Run {
     /// Whether it records findings and changes keys.
     bool writes() const { return purpose == Purpose::run || purpose == Purpose::apply; }
 
-    /// One batch: a transaction that holds the lease, repeated when it met a lock. A dry run is
-    /// inside its own already.
+    /// One batch: a transaction that holds the lease, repeated when it met a lock. A batch within
+    /// another is part of that one, as all of a dry run's are of its own.
     void in_batch(const std::function<void()>& work);
+    /// Whether a batch would be part of a transaction that goes on after it.
+    bool is_in_transaction() const { return !lease || in_transaction; }
+
+    bool in_transaction = false;
 };
 
 /// What one transaction adds to the totals of its check.

@@ -18,6 +18,7 @@
 #include "postgres/database.h"
 #include "report/json_text.h"
 #include "runner/apply.h"
+#include "runner/coverage.h"
 #include "runner/evaluate.h"
 #include "runner/guards.h"
 #include "runner/plan_file.h"
@@ -354,6 +355,7 @@ RunReport run_job(const Job& job, const RunOptions& options, const Config& confi
         conclude(run, report);
         if (report.complete)
             for (CheckReport& check : report.checks) resolve_absent(run, check);
+        record_stale_data(run, report);
         look_for_severe_findings(run, report);
         conclude(run, report);  // a signal may have come in between
         close_run(run, report);
@@ -403,6 +405,7 @@ RunReport apply_plan(const Job& job, const RunOptions& options, const Config& co
                         [](const CheckReport& check) { return check.planned > check.refused; });
         if (acts) claim_plan(run, accepted);
         apply_all(run, report);
+        record_stale_data(run, report);
         conclude(run, report);
         close_run(run, report);
     });

@@ -28,11 +28,20 @@ struct RunOptions {
 inline constexpr const char* kChorePass = "chore";
 inline constexpr const char* kStepPass = "step";
 
+/// A gateway whose usage a check would have needed, and why it is not known.
+struct UnknownUsage {
+    std::string gateway;               // `all`: about no single one
+    std::string reason;                // silent | gap | behind | young
+    std::optional<Timestamp> since{};  // the first instant of which nothing is known; none: ever
+};
+
+inline constexpr const char* kUnknownPass = "unknown";
+
 /// What one check came to, or one chore or step. The totals count findings, or (planned to failed)
 /// actions; of a chore or step the things to do.
 struct CheckReport {
     std::string check_id;
-    std::string pass;    // incremental | standing | approved | chore | step
+    std::string pass;    // incremental | standing | approved | chore | step | unknown
     std::string action;  // what it asks for; empty: nothing
     std::int64_t found = 0;
     std::int64_t waived = 0;  // findings that a waiver covers, and actions that it spares
@@ -46,8 +55,9 @@ struct CheckReport {
     std::int64_t drifted = 0;  // changed since the plan, left alone
     std::int64_t refused = 0;  // by a guard
     std::int64_t failed = 0;
-    std::string error;           // the check could not be evaluated
-    std::optional<Error> alarm;  // what it found, or met, decides how the run ends
+    std::string error;                  // the check could not be evaluated
+    std::optional<Error> alarm;         // what it found, or met, decides how the run ends
+    std::vector<UnknownUsage> unknown;  // whose usage is lacking to judge by
 
     bool is_chore() const { return pass == kChorePass; }
     bool is_step() const { return pass == kStepPass; }

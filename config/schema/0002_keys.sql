@@ -52,7 +52,13 @@ create table keyrota.policy_rule (
     expiry_required_after interval not null default '90 days',
     rotation_max_age interval not null default '90 days',
     rotation_successor_lifetime interval not null default '365 days',  -- 0: no end date
-    rotation_notice_before interval not null default '14 days'
+    rotation_notice_before interval not null default '14 days',
+    usage_min_requests bigint not null default 100,
+    usage_error_rate integer not null default 5,         -- this and the following: percent
+    usage_error_rate_high integer not null default 25,
+    usage_near_limit integer not null default 80,
+    usage_near_limit_high integer not null default 95,
+    usage_rate_limited integer not null default 1
 );
 
 create table keyrota.api_key (

@@ -29,8 +29,8 @@ create index job_run_job_as_of_idx on keyrota.job_run (job, shard, as_of desc);
 create table keyrota.run_check (
     run_id bigint not null,
     check_id text not null,
-    pass text not null
-        check (pass in ('incremental', 'standing', 'approved', 'chore', 'step')),  -- approved: from a plan file
+    -- approved: from a plan file; unknown: not judged, or only what is certain, for want of usage
+    pass text not null check (pass in ('incremental', 'standing', 'approved', 'chore', 'step', 'unknown')),
     since_at timestamptz,  -- an incremental pass looks from here to as_of
     found_total bigint not null default 0,
     opened_total bigint not null default 0,

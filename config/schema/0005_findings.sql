@@ -176,6 +176,11 @@ create table keyrota.alert_setting (
     check ((key_id = 0) <> (owner_id = 0))
 );
 
+-- A threshold as it holds for a key: the key's own, else its owner's, else its policy rule's.
+create function keyrota.alert_threshold(name text, of_key jsonb, of_owner jsonb, of_rule bigint) returns bigint
+    language sql immutable parallel safe
+    return coalesce((of_key ->> name)::bigint, (of_owner ->> name)::bigint, of_rule);
+
 -- One rotation of one key (key_id: the predecessor), from request to retirement.
 create table keyrota.rotation (
     key_id bigint not null,

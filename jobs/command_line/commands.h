@@ -14,6 +14,7 @@ void declare_doctor(Command& app, Program& program);
 void declare_findings(Command& app, Program& program);
 void declare_explain(Command& app, Program& program);
 void declare_waivers(Command& app, Program& program);
+void declare_alerts(Command& app, Program& program);
 void declare_keys(Command& app, Program& program);
 void declare_keys_import(Command& keys, Program& program);
 void declare_breach(Command& app, Program& program);

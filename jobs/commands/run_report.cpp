@@ -3,6 +3,8 @@
 #include <Poco/JSON/Array.h>
 #include <fmt/format.h>
 
+#include "report/escape.h"
+
 namespace keyrota {
 namespace {
 
@@ -21,7 +23,21 @@ Poco::JSON::Object::Ptr to_json(const CheckReport& check) {
     object->set("refused", check.refused);
     object->set("failed", check.failed);
     if (!check.error.empty()) object->set("error", check.error);
+    if (!check.unknown.empty()) {
+        Poco::JSON::Array gateways;
+        for (const UnknownUsage& usage : check.unknown) gateways.add(usage.gateway);
+        object->set("unknown_usage_of", gateways);
+    }
     return object;
+}
+
+// `, usage of edge-1, edge-2 unknown`
+std::string unknown(const CheckReport& check) {
+    std::string gateways;
+    for (const UnknownUsage& usage : check.unknown)
+        gateways += (gateways.empty() ? "" : ", ") + for_terminal(usage.gateway);
+    if (gateways.empty()) return "";
+    return fmt::format(", usage of {} unknown", gateways);
 }
 
 std::string counted(std::int64_t count, const char* what) {
@@ -73,7 +89,7 @@ void print_report(const RunReport& report, bool dry_run, std::ostream& out) {
             << counted(dry_run ? check.planned - check.refused : 0, "actions to apply")
             << counted(check.applied, "actions applied") << counted(check.drifted, "drifted")
             << counted(check.refused, dry_run ? "actions that would be refused" : "refused")
-            << counted(check.failed, "failed") << "\n";
+            << counted(check.failed, "failed") << unknown(check) << "\n";
     }
 }
 

@@ -9,7 +9,7 @@ with kept as (
     union all
     (select distinct on (r.job, r.shard, c.check_id) r.run_id
        from keyrota.job_run r
-       left join keyrota.run_check c on c.run_id = r.run_id
+       left join keyrota.run_check c on c.run_id = r.run_id and c.pass <> 'unknown'
       where r.complete and r.as_of <= keyrota.instant(:as_of)
       order by r.job, r.shard, c.check_id, r.as_of desc)
 )
