@@ -11,6 +11,7 @@
 #include "notify_owners/notify_owners.h"
 #include "prune/prune.h"
 #include "review_permissions/review_permissions.h"
+#include "rollup_usage/rollup_usage.h"
 #include "verify_audit/verify_audit.h"
 #include "watch_usage/watch_usage.h"
 
@@ -20,10 +21,12 @@ namespace {
 constexpr Job kJobs[] = {
     {"expire-keys", "expire keys whose end date has come, and warn before", "*/5 * * * *",
      plan_expire_keys},
-    {"notify-owners", "tell owners what they must know of their keys, and deliver what waits",
-     "4-59/5 * * * *", plan_notify_owners},
+    {"rollup-usage", "make hourly figures of the samples that gateways append", "2-59/5 * * * *",
+     plan_rollup_usage},
     {"watch-usage", "flag keys whose calls go wrong, come near their limit, or expose the key",
      "20 * * * *", plan_watch_usage},
+    {"notify-owners", "tell owners what they must know of their keys, and deliver what waits",
+     "4-59/5 * * * *", plan_notify_owners},
     {"check-runs", "tell the operator which jobs have not come to a good end for too long",
      "35 * * * *", plan_check_runs},
     {"flag-rotation", "flag production keys that reached their rotation age, or soon will",

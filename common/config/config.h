@@ -55,6 +55,8 @@ struct Config {
         std::chrono::microseconds runs = std::chrono::hours(90 * 24);
         std::chrono::microseconds idle_runs = std::chrono::hours(7 * 24);   // found and did nothing
         std::chrono::microseconds findings = std::chrono::hours(400 * 24);  // resolved ones
+        std::chrono::microseconds samples = std::chrono::hours(14 * 24);    // of usage, rolled up
+        std::chrono::microseconds hours = std::chrono::hours(400 * 24);     // of usage
     } retention;
     struct Waivers {
         std::filesystem::path file;  // that declares waivers; empty: none does
@@ -65,6 +67,7 @@ struct Config {
             std::chrono::minutes(10);  // of an hour, after its end
         std::chrono::microseconds silent_after = std::chrono::hours(6);   // an expected gateway
         std::chrono::microseconds watch_window = std::chrono::hours(24);  // of closed hours
+        std::chrono::microseconds stalled_after = std::chrono::minutes(15);
     } usage;
     struct Keys {
         /// Scopes that a key may be given.

@@ -23,9 +23,12 @@ create table keyrota.usage_sample (
     auth text not null default 'header' check (auth in ('header', 'query')),
     browser boolean not null default false,
     received_at timestamptz not null default now(),
-    xid xid8 not null default pg_current_xact_id(),
+    xid bigint not null default pg_current_xact_id()::text::bigint,  -- bigint: xid8 has no BRIN index
     check (client_errors::bigint + server_errors + rate_limited <= requests)
 ) partition by range (received_at);
+-- Both grow with the rows, so a few kilobytes say where the new ones are, however many there are before them.
+create index usage_sample_xid_received_at_idx on keyrota.usage_sample using brin (xid, received_at)
+    with (pages_per_range = 32, autosummarize = on);
 
 -- Daily partitions up to `ahead` days from today (UTC). Runs as its owner: the runner may call it, not create tables.
 create function keyrota.make_sample_partitions(ahead integer) returns integer
@@ -51,6 +54,47 @@ end $$;
 revoke execute on function keyrota.make_sample_partitions(integer) from public;
 select keyrota.make_sample_partitions(60);
 
+-- Frees what arrived before that day (UTC) and is rolled up, and returns how many partitions it freed. Nobody writes to
+-- them any more, so truncating one makes no gateway wait; taking the empty one away would, for a moment, and is only done
+-- where nobody is at work in that moment. One that somebody still has locked is left.
+create function keyrota.free_sample_partitions(before date) returns integer
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    watermark bigint := (select xid from keyrota.usage_watermark);
+    part regclass;
+    is_used boolean;
+    is_waiting boolean;
+    freed integer := 0;
+begin
+    for part in
+        select c.oid::regclass from pg_inherits i join pg_class c on c.oid = i.inhrelid
+         where i.inhparent = 'keyrota.usage_sample'::regclass
+           and c.relname < 'usage_sample_' || to_char(before, 'YYYYMMDD')
+         order by c.relname
+    loop
+        begin
+            execute format('lock table %s in access exclusive mode nowait', part);
+            execute format('select exists (select from %s), exists (select from %1$s where xid >= $1)', part)
+               into is_used, is_waiting using watermark;
+            continue when is_waiting;
+            if is_used then
+                execute format('truncate %s', part);
+                freed := freed + 1;
+            end if;
+        exception when lock_not_available then
+            continue;
+        end;
+        begin
+            lock table keyrota.usage_sample in access exclusive mode nowait;
+            execute format('drop table %s', part);
+        exception when lock_not_available then
+            null;
+        end;
+    end loop;
+    return freed;
+end $$;
+revoke execute on function keyrota.free_sample_partitions(date) from public;
+
 create table keyrota.usage_hour (
     key_id bigint not null,
     hour timestamptz not null,
@@ -69,6 +113,40 @@ create table keyrota.usage_hour (
     primary key (key_id, hour)
 ) partition by range (hour);
 create table keyrota.usage_hour_default partition of keyrota.usage_hour default;  -- absurd stamps
+
+-- Monthly partitions from this month (UTC) up to `ahead` more. What a gateway's clock brought into the default one too
+-- early moves over. An hour is updated with each rollup until it is over, so its pages have room for that.
+create function keyrota.make_hour_partitions(ahead integer) returns integer
+    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    month date;
+    part text;
+    made integer := 0;
+begin
+    for month in select generate_series(date_trunc('month', current_date),
+                                        date_trunc('month', current_date) + ahead * interval '1 month', '1 month')::date loop
+        part := format('keyrota.usage_hour_%s', to_char(month, 'YYYYMM'));
+        continue when to_regclass(part) is not null;
+        execute format('create table %s (like keyrota.usage_hour including defaults including constraints)
+                          with (fillfactor = 70)', part);
+        execute format('with early as (delete from keyrota.usage_hour_default where hour >= %L and hour < %L returning *)
+                        insert into %s select * from early',
+                       month || ' 00:00+00', (month + interval '1 month')::date || ' 00:00+00', part);
+        execute format('alter table keyrota.usage_hour attach partition %s for values from (%L) to (%L)',
+                       part, month || ' 00:00+00', (month + interval '1 month')::date || ' 00:00+00');
+        made := made + 1;
+    end loop;
+    return made;
+end $$;
+revoke execute on function keyrota.make_hour_partitions(integer) from public;
+select keyrota.make_hour_partitions(2);
+
+-- Hours that are not closed and have samples, with the arrival of the first of these: from there on the samples are read
+-- again when the hour closes.
+create table keyrota.usage_open_hour (
+    hour timestamptz primary key,
+    first_received_at timestamptz not null
+);
 
 create table keyrota.usage_scope (
     key_id bigint not null,

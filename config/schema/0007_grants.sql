@@ -10,7 +10,8 @@ revoke insert, update, delete on keyrota.installation from keyrota_runner;
 grant update (policy_hash, system_identifier, timeline_id, last_xid) on keyrota.installation to keyrota_runner;
 grant truncate on keyrota.plan_item to keyrota_runner;
 grant usage on all sequences in schema keyrota to keyrota_runner;
-grant execute on function keyrota.audit_seal(bigint), keyrota.make_sample_partitions(integer), keyrota.analyze_plan_item()
+grant execute on function keyrota.audit_seal(bigint), keyrota.make_sample_partitions(integer), keyrota.analyze_plan_item(),
+    keyrota.free_sample_partitions(date), keyrota.make_hour_partitions(integer)
     to keyrota_runner;
 
 grant select on all tables in schema keyrota to keyrota_auditor;

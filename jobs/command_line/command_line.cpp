@@ -100,6 +100,7 @@ ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
     declare_verify_secret(commands, program);
     declare_owners(commands, program);
     declare_teams(commands, program);
+    declare_usage(commands, program);
     declare_alerts(commands, program);
     declare_database(commands, program);
     declare_config(commands, program);

@@ -23,6 +23,7 @@ void declare_verify_secret(Command& app, Program& program);
 void declare_owners(Command& app, Program& program);
 void declare_owners_import(Command& owners, Program& program);
 void declare_teams(Command& app, Program& program);
+void declare_usage(Command& app, Program& program);
 void declare_database(Command& app, Program& program);
 void declare_policy(Command& app, Program& program);
 void declare_config(Command& app, Program& program);
