@@ -4,6 +4,7 @@
 
 #include "check_runs/check_runs.h"
 #include "check_waivers/check_waivers.h"
+#include "custom_checks/custom_checks.h"
 #include "error/error.h"
 #include "error/suggestion.h"
 #include "expire_keys/expire_keys.h"
@@ -33,6 +34,8 @@ constexpr Job kJobs[] = {
      "10 6 * * *", plan_flag_rotation},
     {"review-permissions", "flag keys that may do more than they should, or that nobody owns",
      "30 6 * * *", plan_review_permissions},
+    {"custom-checks", "evaluate the checks that you wrote yourself", "40 6 * * *",
+     plan_custom_checks},
     {"check-waivers", "tell the operator which waivers end soon, and which cover nothing",
      "50 6 * * *", plan_check_waivers},
     {"prune", "remove keyrota's own old records, and make partitions for the samples to come",

@@ -38,7 +38,8 @@ struct PolicyRule {
 struct Config {
     struct Database {
         std::string url = "embedded";
-        std::string admin_url;  // for db init, db migrate and sample load; empty: url
+        std::string admin_url;    // for db init, db migrate and sample load; empty: url
+        std::string checker_url;  // for custom checks; empty: url as keyrota_checker
         std::chrono::microseconds connect_timeout = std::chrono::seconds(10);
         std::chrono::microseconds statement_timeout = std::chrono::minutes(30);
         std::chrono::microseconds lock_timeout = std::chrono::seconds(2);
@@ -107,7 +108,13 @@ struct Config {
         std::string secret;            // signs each message; empty: none is signed
         std::chrono::microseconds timeout = std::chrono::seconds(10);
     } webhook;
+    struct CustomChecks {
+        std::filesystem::path dir;  // empty: checks.d beside the configuration file
+        std::chrono::microseconds timeout = std::chrono::minutes(5);  // of one check
+    } custom_checks;
     std::filesystem::path data_dir;
+    /// Where the configuration file is, or would be. No option.
+    std::filesystem::path folder = "/etc/keyrota";
     /// Job -> when it starts instead of its usual time, or `off` (runner/job.h: schedule_of).
     std::map<std::string, std::string> schedules;
     std::vector<PolicyRule> policy;  // never empty: ends with `default`

@@ -426,6 +426,7 @@ void load_file(Loading& loading, const ConfigSources& sources) {
     const std::filesystem::path path = sources.file        ? *sources.file
                                        : named_by_variable ? std::filesystem::path(variable->second)
                                                            : sources.system_file;
+    loading.config.folder = std::filesystem::absolute(path).lexically_normal().parent_path();
     TrustedFile file = read_trusted_file(path, "the configuration", Kept::from_writers);
     if (!file.text) {
         if (!file.is_missing || sources.file || named_by_variable)

@@ -44,6 +44,7 @@ using Ping = Config::Ping;
 using Metrics = Config::Metrics;
 using Mail = Config::Mail;
 using Webhook = Config::Webhook;
+using CustomChecks = Config::CustomChecks;
 
 // The table. A new option is one row here, one member in config.h and one paragraph in
 // config/keyrota.yaml.
@@ -56,6 +57,12 @@ const Option kTable[] = {
     {.path = "database.admin_url",
      .member = of_config<&Config::database, &Database::admin_url>,
      .help = "the same database as a role that may create tables; empty means database.url",
+     .range = {0, 4096},
+     .secrecy = Secrecy::url},
+    {.path = "database.checker_url",
+     .member = of_config<&Config::database, &Database::checker_url>,
+     .help = "the same database as a role for custom checks; empty means database.url as "
+             "keyrota_checker",
      .range = {0, 4096},
      .secrecy = Secrecy::url},
     {.path = "database.connect_timeout",
@@ -239,6 +246,15 @@ const Option kTable[] = {
      .member = of_config<&Config::webhook, &Webhook::timeout>,
      .help = "how long to wait for it: to connect, to send, to answer",
      .range = {100 * kMillisecond, kMinute, kMillisecond}},
+    {.path = "custom_checks.dir",
+     .member = of_config<&Config::custom_checks, &CustomChecks::dir>,
+     .help = "the folder of custom checks; empty means checks.d beside the configuration file",
+     .range = {0, 4096},
+     .beginnings = {"/"}},
+    {.path = "custom_checks.timeout",
+     .member = of_config<&Config::custom_checks, &CustomChecks::timeout>,
+     .help = "the longest that one custom check may take",
+     .range = {100 * kMillisecond, 6 * kHour, kMillisecond}},
     {.path = "data_dir",
      .member = of_config<&Config::data_dir>,
      .help = "where keyrota keeps its own files, the embedded database among them",

@@ -16,6 +16,7 @@ namespace keyrota {
 namespace {
 
 constexpr const char* kDatabase = "keyrota";
+constexpr const char* kChecker = "keyrota_checker";
 
 // One initialisation at a time; held by the session, not by a transaction: making a database cannot
 // be in one.
@@ -62,6 +63,29 @@ Connection embedded_connection(const Config& config, const char* user, const cha
 
 const std::string& admin_url(const Config& config) {
     return config.database.admin_url.empty() ? config.database.url : config.database.admin_url;
+}
+
+Connection remote_connection(const Config& config, const std::string& url) {
+    const auto timeout =
+        std::chrono::duration_cast<std::chrono::milliseconds>(config.database.connect_timeout);
+    return with_timeouts(config, parse_connection(url, timeout));
+}
+
+// Where nobody said how: to the runner's database, by another name and without its password.
+Connection checker_connection(const Config& config) {
+    Connection connection;
+    if (is_embedded(config)) {
+        connection = embedded_connection(config, kChecker, kDatabase);
+    } else if (!config.database.checker_url.empty()) {
+        connection = remote_connection(config, config.database.checker_url);
+    } else {
+        connection = remote_connection(config, config.database.url);
+        connection.keywords["user"] = kChecker;
+        connection.keywords.erase("password");
+    }
+    connection.statement_timeout =
+        std::chrono::duration_cast<std::chrono::milliseconds>(config.custom_checks.timeout);
+    return connection;
 }
 
 Connection admin_connection(const Config& config) {
@@ -117,16 +141,16 @@ bool is_embedded(const Config& config) {
 }
 
 Connection connection_for(const Config& config, Access access) {
+    if (access == Access::checker) return checker_connection(config);
     if (is_embedded(config))
         return embedded_connection(
             config, access == Access::runner ? "keyrota_runner" : "keyrota_owner", kDatabase);
-    const std::string& url = access == Access::runner ? config.database.url : admin_url(config);
-    const auto timeout =
-        std::chrono::duration_cast<std::chrono::milliseconds>(config.database.connect_timeout);
-    return with_timeouts(config, parse_connection(url, timeout));
+    return remote_connection(config,
+                             access == Access::runner ? config.database.url : admin_url(config));
 }
 
 Session open_session(const Config& config, Access access) {
+    if (access == Access::checker) return Session(connection_for(config, access));
     if (is_embedded(config)) {
         Session session = open_embedded(config, access);
         if (access == Access::runner) require_current_schema(session);

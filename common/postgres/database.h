@@ -7,8 +7,10 @@ namespace keyrota {
 
 /// How a session of the configured database is used.
 enum class Access {
-    runner,  // jobs and commands: database.url; embedded: as keyrota_runner
-    owner,   // migrations, sample data: database.admin_url (else url), acting as keyrota_owner
+    runner,   // jobs and commands: database.url; embedded: as keyrota_runner
+    owner,    // migrations, sample data: database.admin_url (else url), acting as keyrota_owner
+    checker,  // checks that users wrote: as keyrota_checker, who sees a few views; the database is
+              // in use already
 };
 
 bool is_embedded(const Config& config);

@@ -219,3 +219,26 @@ create table keyrota.ingest_position (
     byte_offset bigint not null check (byte_offset >= 0),
     updated_at timestamptz not null default now()
 );
+
+-- What custom checks see (role keyrota_checker): no secret, no hash, no owner's name or address.
+create view keyrota.checks_key as
+select k.key_id, k.source, k.lineage_id, k.predecessor_id, k.owner_id, o.active as owner_active, t.name as team, k.name, k.type,
+       k.environment, k.prefix, k.hint, k.scopes, p.name as service_plan,
+       coalesce(k.rate_limit_per_minute, p.requests_per_minute) as limit_per_minute, k.created_at, s.status, s.expires_at,
+       s.retire_at, s.deactivated_at, a.last_used_at, r.name as policy_rule
+  from keyrota.api_key k
+  join keyrota.api_key_state s on s.key_id = k.key_id
+  left join keyrota.api_key_activity a on a.key_id = k.key_id
+  left join keyrota.service_plan p on p.service_plan_id = k.service_plan_id
+  left join keyrota.owner o on o.owner_id = k.owner_id
+  left join keyrota.team t on t.team_id = o.team_id
+  left join keyrota.policy_rule r on r.policy_rule_id = k.policy_rule_id;
+
+create view keyrota.checks_usage_hour as
+select key_id, hour, requests, client_errors, server_errors, rate_limited, peak_minute, peak_minute_at, query_auth,
+       browser_requests
+  from keyrota.usage_hour;
+
+create view keyrota.checks_usage_scope as
+select key_id, scope, last_used_at
+  from keyrota.usage_scope;

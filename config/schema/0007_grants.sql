@@ -1,6 +1,6 @@
 -- Who may do what. keyrota_owner owns everything and is used for migrations only.
 
-grant usage on schema keyrota to keyrota_runner, keyrota_auditor, keyrota_gateway;
+grant usage on schema keyrota to keyrota_runner, keyrota_auditor, keyrota_gateway, keyrota_checker;
 
 grant select, insert, update, delete on all tables in schema keyrota to keyrota_runner;
 revoke update, delete on keyrota.audit_entry, keyrota.audit_block from keyrota_runner;
@@ -16,6 +16,9 @@ grant execute on function keyrota.audit_seal(bigint), keyrota.make_sample_partit
 
 grant select on all tables in schema keyrota to keyrota_auditor;
 revoke select on keyrota.api_key_secret from keyrota_auditor;
+
+-- What users wrote runs as this role, which is a member of nothing.
+grant select on keyrota.checks_key, keyrota.checks_usage_hour, keyrota.checks_usage_scope to keyrota_checker;
 
 -- A gateway looks a hash up and appends samples; it can neither choose when a sample arrived nor its transaction.
 grant select (secret_hash, key_id) on keyrota.api_key_secret to keyrota_gateway;

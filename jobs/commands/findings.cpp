@@ -4,6 +4,7 @@
 #include <Poco/JSON/Parser.h>
 #include <fmt/format.h>
 #include <fmt/ostream.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <set>
@@ -11,6 +12,7 @@
 #include "audit/audit.h"
 #include "commands/find_key.h"
 #include "config/options.h"
+#include "custom_checks/check_file.h"
 #include "error/error.h"
 #include "finding/severity.h"
 #include "jobs_sql.h"
@@ -90,6 +92,20 @@ void add_evidence(Facts& facts, const std::string& evidence) {
                       from_micros(value.convert<std::int64_t>()));
         else
             facts.add("evidence: " + name, value.toString());
+    }
+}
+
+// What the author of a custom check says of it, if its file can still be read here.
+void add_authors_words(Facts& facts, const Config& config, const std::string& check_id) {
+    if (!check_id.starts_with("CUSTOM-")) return;
+    try {
+        for (const CustomCheck& check : load_custom_checks(config).checks) {
+            if (check.check_id != check_id) continue;
+            facts.add("title", check.title);
+            facts.add("remediation", check.remediation);
+        }
+    } catch (const Error& error) {
+        spdlog::debug("{}: {}", check_id, error.what());
     }
 }
 
@@ -194,6 +210,7 @@ ExitCode findings_show(const Config& config, const std::string& finding, Format 
     Session session = open_session(config, Access::runner);
     const Row row = find_finding(session, finding);
     Facts facts = facts_of(row);
+    add_authors_words(facts, config, row.text("check_id"));
     if (format == Format::json) {
         facts.add("evidence", Json{row.text("evidence")});
         out << facts.json() << "\n";

@@ -299,6 +299,23 @@ TEST_F(Findings, AKeyIsNamedByIdByItsSourceOrByPrefixAndHint) {
 
 // --- runs, plan and apply
 
+TEST_F(Findings, OfACheckOfOnesOwnShowWhatItsAuthorSaysOfIt) {
+    const auto folder = scratch().path() / "checks.d";
+    std::filesystem::create_directory(folder);
+    scratch().write("checks.d/one.sql",
+                    "-- id: CUSTOM-ONE\n-- kind: standing\n-- severity: 4\n-- title: One too many\n"
+                    "-- remediation: Take it away.\nselect key_id, '' as detail, '{}'::jsonb as "
+                    "evidence from keyrota.checks_key where name = 'one'");
+    const Environment named{{"KEYROTA_CUSTOM_CHECKS_DIR", folder}};
+    given_key({.name = "one"});
+    EXPECT_EQ(keyrota({"run", "custom-checks"}, named).exit_code, 0);
+    const std::string shown = keyrota({"findings", "show", uid_of("one")}, named).out;
+    EXPECT_THAT(shown, HasSubstr("One too many"));
+    EXPECT_THAT(shown, HasSubstr("Take it away."));
+    std::filesystem::remove_all(folder);
+    EXPECT_THAT(keyrota({"findings", "show", uid_of("one")}, named).out, HasSubstr("CUSTOM-ONE"));
+}
+
 TEST_F(Findings, RunsAreListedAndShownWithWhatTheyDid) {
     given_keys(3, {.name = "due", .expires_at = kNow});
     EXPECT_EQ(keyrota({"runs", "list"}).out, "no runs\n");

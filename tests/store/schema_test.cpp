@@ -158,14 +158,17 @@ TEST_F(SchemaTest, TheRunnerWorksOnTheRestButNotOnTheSchema) {
     EXPECT_EQ(answer(runner(), "select keyrota.make_sample_partitions(0)"), "");
 }
 
-TEST_F(SchemaTest, TheCheckerSeesNothing) {
+TEST_F(SchemaTest, TheCheckerSeesTheViewsMadeForItAndNothingElse) {
     Session checker = session_as("keyrota_checker");
     for (const std::string& table : tables())
         EXPECT_EQ(answer(checker, "select * from " + table), kDenied) << table;
-    for (const char* sql :
-         {"select * from keyrota.key", "select keyrota.micros(now())", "set role keyrota_runner",
-          "set role keyrota_owner", "create table public.mine ()", "create schema mine"})
+    for (const char* sql : {"select * from keyrota.key", "select keyrota.make_sample_partitions(0)",
+                            "insert into keyrota.checks_usage_scope values (1, 'x', now())",
+                            "set role keyrota_runner", "set role keyrota_owner",
+                            "create table public.mine ()", "create schema mine"})
         EXPECT_EQ(answer(checker, sql), kDenied) << sql;
+    for (const char* view : {"checks_key", "checks_usage_hour", "checks_usage_scope"})
+        EXPECT_EQ(answer(checker, fmt::format("select * from keyrota.{}", view)), "") << view;
     EXPECT_EQ(
         number("select count(*) from pg_auth_members where member = 'keyrota_checker'::regrole"),
         0);
