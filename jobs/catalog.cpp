@@ -8,6 +8,7 @@
 #include "error/error.h"
 #include "error/suggestion.h"
 #include "expire_keys/expire_keys.h"
+#include "find_unused/find_unused.h"
 #include "flag_rotation/flag_rotation.h"
 #include "notify_owners/notify_owners.h"
 #include "prune/prune.h"
@@ -32,6 +33,8 @@ constexpr Job kJobs[] = {
      "35 * * * *", plan_check_runs},
     {"flag-rotation", "flag production keys that reached their rotation age, or soon will",
      "10 6 * * *", plan_flag_rotation},
+    {"find-unused", "flag keys that nobody has used for long, or ever", "20 6 * * *",
+     plan_find_unused},
     {"review-permissions", "flag keys that may do more than they should, or that nobody owns",
      "30 6 * * *", plan_review_permissions},
     {"custom-checks", "evaluate the checks that you wrote yourself", "40 6 * * *",

@@ -31,6 +31,10 @@ struct PolicyRule {
     std::int64_t usage_near_limit = 80;
     std::int64_t usage_near_limit_high = 95;
     std::int64_t usage_rate_limited = 1;
+    std::chrono::microseconds usage_unused_after = std::chrono::hours(24 * 90);
+    std::chrono::microseconds usage_never_used_after = std::chrono::hours(24 * 30);
+    std::chrono::microseconds usage_scope_unused_after = std::chrono::hours(24 * 90);
+    std::chrono::microseconds usage_admin_unused_after = std::chrono::hours(24 * 30);
 };
 
 /// The configuration in force: flag > environment > file > default. Every option, its unit, default

@@ -58,7 +58,11 @@ create table keyrota.policy_rule (
     usage_error_rate_high integer not null default 25,
     usage_near_limit integer not null default 80,
     usage_near_limit_high integer not null default 95,
-    usage_rate_limited integer not null default 1
+    usage_rate_limited integer not null default 1,
+    usage_unused_after interval not null default '90 days',
+    usage_never_used_after interval not null default '30 days',
+    usage_scope_unused_after interval not null default '90 days',
+    usage_admin_unused_after interval not null default '30 days'
 );
 
 create table keyrota.api_key (

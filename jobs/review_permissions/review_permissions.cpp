@@ -6,6 +6,7 @@ namespace keyrota {
 
 void plan_review_permissions(const RunContext&, Plan& plan) {
     plan.add_standing("KEY-SCOPE-ADMIN", sql::key_scope_admin);
+    plan.add_standing("KEY-SCOPE-UNUSED", sql::key_scope_unused);
     plan.add_standing("KEY-SCOPE-TYPE", sql::key_scope_type);
     plan.add_standing("KEY-NO-EXPIRY", sql::key_no_expiry);
     plan.add_standing("KEY-OWNER-MISSING", sql::key_owner_missing);

@@ -1,0 +1,17 @@
+-- KEY-UNUSED, standing: an active key has not been used for the policy's time, all of which usage is known. Where it is not,
+-- nobody knows: nothing is found anew, and what was found stays. A key that was made before anything was known, and has no
+-- use since, belongs here; one that never had any is KEY-NEVER-USED's.
+select k.key_id, '' as detail, 3 as severity, null::text as action, null::timestamptz as due_at,
+       jsonb_build_object('last_used_at_us', keyrota.micros(a.last_used_at)) as evidence
+  from keyrota.api_key k
+  join keyrota.api_key_state s on s.key_id = k.key_id
+  join keyrota.policy_rule p on p.policy_rule_id = k.policy_rule_id
+  left join keyrota.api_key_activity a on a.key_id = k.key_id
+ cross join (select keyrota.usage_known_since(keyrota.instant(:as_of)) as since) known
+ where s.status = 'active' and s.retire_at is null
+   and (s.expires_at is null or s.expires_at > keyrota.instant(:as_of))
+   and coalesce(a.last_used_at, k.created_at) <= keyrota.instant(:as_of) - p.usage_unused_after
+   and case when known.since <= keyrota.instant(:as_of) - p.usage_unused_after
+            then a.last_used_at is not null or known.since > k.created_at
+            else k.key_id in (select f.key_id from keyrota.finding f
+                               where f.check_id = 'KEY-UNUSED' and f.status <> 'resolved') end
