@@ -25,6 +25,12 @@ struct Job {
     void (*plan)(const RunContext& run, Plan& plan);
 };
 
+/// A standing check that judges keys by their usage of the last `age`, by default, and knows of
+/// each whether that is known. Its statement may name :silent_after_us, which
+/// keyrota.usage_known_since takes.
+PlannedCheck judged_by_the_key(const RunContext& run, const char* check_id,
+                               const Statement& statement, std::chrono::microseconds age);
+
 /// When the job starts: its usual time, or what the configuration says instead. Nothing for a job
 /// that is switched off there.
 std::optional<std::string> schedule_of(const Job& job, const Config& config);

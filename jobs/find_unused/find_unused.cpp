@@ -4,9 +4,11 @@
 
 namespace keyrota {
 
-void plan_find_unused(const RunContext&, Plan& plan) {
-    plan.add_standing("KEY-UNUSED", sql::key_unused);
-    plan.add_standing("KEY-NEVER-USED", sql::key_never_used);
+void plan_find_unused(const RunContext& run, Plan& plan) {
+    const PolicyRule& rule = run.config.policy.back();
+    plan.add(judged_by_the_key(run, "KEY-UNUSED", sql::key_unused, rule.usage_unused_after));
+    plan.add(
+        judged_by_the_key(run, "KEY-NEVER-USED", sql::key_never_used, rule.usage_never_used_after));
 }
 
 }  // namespace keyrota

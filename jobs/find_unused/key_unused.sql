@@ -7,7 +7,8 @@ select k.key_id, '' as detail, 3 as severity, null::text as action, null::timest
   join keyrota.api_key_state s on s.key_id = k.key_id
   join keyrota.policy_rule p on p.policy_rule_id = k.policy_rule_id
   left join keyrota.api_key_activity a on a.key_id = k.key_id
- cross join (select keyrota.usage_known_since(keyrota.instant(:as_of)) as since) known
+ cross join (select keyrota.usage_known_since(keyrota.instant(:as_of),
+                                              cast(:silent_after_us as bigint) * interval '1 microsecond') as since) known
  where s.status = 'active' and s.retire_at is null
    and (s.expires_at is null or s.expires_at > keyrota.instant(:as_of))
    and coalesce(a.last_used_at, k.created_at) <= keyrota.instant(:as_of) - p.usage_unused_after

@@ -12,7 +12,8 @@ select k.key_id, '' as detail,
   from keyrota.api_key k
   join keyrota.api_key_state s on s.key_id = k.key_id
   join keyrota.policy_rule p on p.policy_rule_id = k.policy_rule_id
- cross join (select keyrota.usage_known_since(keyrota.instant(:as_of)) as since) known
+ cross join (select keyrota.usage_known_since(keyrota.instant(:as_of),
+                                              cast(:silent_after_us as bigint) * interval '1 microsecond') as since) known
   left join keyrota.api_key_activity a on a.key_id = k.key_id
   left join (select key_id, max(last_used_at) filter (where scope = 'admin') as admin_used_at
                from keyrota.usage_scope
