@@ -66,6 +66,8 @@ ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
         "keyrota audits and rotates API keys in a PostgreSQL key database: a batch job runner for "
         "cron.",
         "keyrota");
+    // Wide enough for `--key KEY Excludes: --owner` and a space.
+    app.get_formatter()->column_width(32);
     app.require_subcommand(1);
     app.set_version_flag("--version", std::string("keyrota ") + KEYROTA_VERSION);
     app.set_help_all_flag("--help-all", "show the help of all commands");

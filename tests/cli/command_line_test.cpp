@@ -131,7 +131,7 @@ TEST_F(CommandLine, EveryCommandListsItsOptionsWithAMeaning) {
         for (std::size_t i = 0; i < options.size(); ++i) {
             // A name too long for its column has the meaning on the next line.
             const bool is_long =
-                options[i].size() < 29 || options[i].find("  ") == std::string::npos;
+                options[i].size() < 33 || options[i].find("  ") == std::string::npos;
             const std::string& meaning =
                 is_long && i + 1 < options.size() ? options[i + 1] : options[i];
             EXPECT_THAT(meaning, ContainsRegex("  [^ ]")) << options[i];

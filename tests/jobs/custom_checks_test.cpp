@@ -121,12 +121,13 @@ TEST_F(CustomChecksJob, ABrokenCheckStopsNoOtherAndIsNoAnswer) {
     given_check("CUSTOM-B", all_keys());
     run("custom-checks", kNow);
     const fs::path broken =
-        given_check("CUSTOM-A", "select key_id,\n       name from\n keyrota.key");
+        given_check("CUSTOM-A", "select key_id,\n       name from\n keyrota.kee");
     execute("update keyrota.api_key set name = 'two'");
     const RunReport report = run("custom-checks", kNow + kDay);
     EXPECT_EQ(report.exit_code, ExitCode::partial);
-    EXPECT_EQ(report.checks.at(0).error,
-              broken.string() + ": line 8: permission denied for view key (SQLSTATE 42501)");
+    EXPECT_EQ(
+        report.checks.at(0).error,
+        broken.string() + ": line 8: relation \"keyrota.kee\" does not exist (SQLSTATE 42P01)");
     EXPECT_EQ(report.checks.at(1).error, "");
     EXPECT_EQ(report.checks.at(1).found, 1);
     EXPECT_THAT(findings(), ElementsAre("CUSTOM-A two  3 open", "CUSTOM-B two  3 open"));
