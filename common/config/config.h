@@ -60,8 +60,9 @@ struct Config {
         std::chrono::microseconds runs = std::chrono::hours(90 * 24);
         std::chrono::microseconds idle_runs = std::chrono::hours(7 * 24);   // found and did nothing
         std::chrono::microseconds findings = std::chrono::hours(400 * 24);  // resolved ones
-        std::chrono::microseconds samples = std::chrono::hours(14 * 24);    // of usage, rolled up
-        std::chrono::microseconds hours = std::chrono::hours(400 * 24);     // of usage
+        std::chrono::microseconds messages = std::chrono::hours(180 * 24);
+        std::chrono::microseconds samples = std::chrono::hours(14 * 24);  // of usage, rolled up
+        std::chrono::microseconds hours = std::chrono::hours(400 * 24);   // of usage
     } retention;
     struct Waivers {
         std::filesystem::path file;  // that declares waivers; empty: none does
@@ -104,8 +105,18 @@ struct Config {
         std::string password;
         std::chrono::microseconds timeout = std::chrono::seconds(30);
         std::filesystem::path sendmail = "/usr/sbin/sendmail";
-        std::string unsubscribe;  // URL of List-Unsubscribe; empty: none
+        std::string unsubscribe;                   // URL of List-Unsubscribe; empty: none
+        std::int64_t max_messages_per_day = 1000;  // to owners, teams and their stand-ins
+        std::int64_t max_per_recipient_per_day = 10;
     } mail;
+    struct Notify {
+        std::string mode = "observe";  // observe | send
+        std::string operator_address = "root@localhost";
+        std::string digest_at = "08:00";  // in the recipient's zone
+        std::string quiet_hours;          // `22:00-07:00`, likewise; empty: none
+        std::string link;                 // may hold {key_id} and {check_id}; empty: none
+        std::filesystem::path templates;  // the user's own; empty: the built-in ones
+    } notify;
     struct Webhook {
         std::string url;               // where the operator's messages go too; empty: nowhere
         std::string format = "slack";  // slack | json

@@ -22,6 +22,10 @@ create table keyrota.notice (
         'failed',      -- in a message that is dead; the next in line is told
         'superseded')),  -- a later stage came, or the finding went, before it was told
     severity smallint not null check (severity between 1 and 5),  -- the finding's, when this was decided
+    is_copy boolean not null,        -- somebody else is the one who must act
+    at_once boolean not null,        -- does not wait for the recipient's daily digest
+    recipient_name text not null,    -- as people write it; may be empty
+    time_zone text not null,         -- the recipient's
     reason text not null,            -- why this recipient: a sentence of the mail
     next_at timestamptz,             -- when the finding's next stage begins; null: there is none
     not_before_at timestamptz not null,
@@ -62,7 +66,8 @@ create table keyrota.message (
     check ((state = 'sent') = (sent_at is not null))
 ) with (fillfactor = 80);
 create index message_unsent_idx on keyrota.message (next_try_at) where state in ('pending', 'sending');
-create index message_created_at_idx on keyrota.message (created_at);  -- the caps of a day
+create index message_created_at_idx on keyrota.message (created_at);  -- the cap of a day
+create index message_recipient_idx on keyrota.message (recipient, created_at);  -- the same of one recipient
 
 -- What became of each try.
 create table keyrota.delivery (

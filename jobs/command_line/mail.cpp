@@ -116,6 +116,18 @@ void declare_sending(Command& mail, Program& program) {
     });
 }
 
+void declare_release(Command& mail, Program& program) {
+    const auto yes = std::make_shared<bool>(false);
+    Command release =
+        mail.add("release", "Let owners be told, which after an installation nobody is",
+                 {{"keyrota mail release", "keyrota mail release --yes"},
+                  {ExitCode::config, ExitCode::database}});
+    release.flag("--yes", *yes, "do not ask");
+    release.runs(program, [yes, &program] {
+        return mail_release(program.load(), *yes, program.out, program.errors);
+    });
+}
+
 void declare_suppressions(Command& mail, Program& program) {
     Command suppressions =
         mail.add_group("suppressions", "Addresses that get no mail, since they refused it");
@@ -155,6 +167,7 @@ void declare_suppressions(Command& mail, Program& program) {
 
 void declare_mail(Command& app, Program& program) {
     Command mail = app.add_group("mail", "See what was sent to people, and what waits");
+    declare_release(mail, program);
     declare_queue(mail, program);
     declare_show(mail, program);
     declare_retry(mail, program);

@@ -1,5 +1,5 @@
 -- Days of samples that arrived, all of them, before the retention. An empty one may still be there: nobody was absent.
-select extract(epoch from to_date(right(c.relname, 8), 'YYYYMMDD'))::bigint as id
+select c.oid::bigint as id
   from pg_inherits i
   join pg_class c on c.oid = i.inhrelid
  where i.inhparent = 'keyrota.usage_sample'::regclass

@@ -30,6 +30,10 @@ void plan_prune(const RunContext& run, Plan& plan) {
                     sql::old_findings,
                     sql::delete_findings,
                     {{"before", run.as_of - retention.findings}}});
+    plan.add_chore({"old-messages",
+                    sql::old_messages,
+                    sql::delete_messages,
+                    {{"before", run.as_of - retention.messages}}});
     plan.add_chore({"old-samples",
                     sql::old_sample_days,
                     sql::free_sample_days,

@@ -53,6 +53,32 @@ TEST_F(MailCommands, ARunDeliversAndIsQuiet) {
     EXPECT_EQ(keyrota({"mail", "queue"}).out, "no messages\n");
 }
 
+TEST_F(MailCommands, OwnersAreToldNothingBeforeMailIsReleased) {
+    execute("insert into keyrota.owner (name, email) values ('Ada', 'ada@example.com')");
+    const std::int64_t key = given_key({.name = "billing-prod"});
+    execute("update keyrota.api_key set owner_id = 1");
+    execute(fmt::format(
+        "insert into keyrota.finding (key_id, uid, check_id, status, severity, opened_at, "
+        "changed_at, run_id) values ({0}, keyrota.finding_uid('KEY-NO-EXPIRY', {0}, ''), "
+        "'KEY-NO-EXPIRY', 'open', 2, now(), now(), 1)",
+        key));
+    const MailServer server;
+    use(server);
+    EXPECT_EQ(keyrota({"run", "notify-owners"}).exit_code, 0);
+    EXPECT_THAT(server.taken(), SizeIs(0));
+    const Outcome asked = keyrota({"mail", "release"});
+    EXPECT_EQ(asked.exit_code, 2);
+    EXPECT_THAT(asked.errors, HasSubstr("--yes"));
+    EXPECT_EQ(keyrota({"mail", "release", "--yes"}).out,
+              "released: the next run of notify-owners writes to 1 person, one digest each\n");
+    EXPECT_EQ(keyrota({"mail", "release", "--yes"}).out,
+              "mail is released already: owners are told\n");
+    EXPECT_EQ(number("select count(*) from keyrota.audit_entry where action = 'mail.release'"), 1);
+    EXPECT_EQ(keyrota({"run", "notify-owners"}).exit_code, 0);
+    EXPECT_THAT(server.taken(), SizeIs(1));
+    EXPECT_EQ(text("select recipient from keyrota.message"), "ada@example.com");
+}
+
 TEST_F(MailCommands, ADryRunSaysHowManyAndSendsNone) {
     const MailServer server;
     use(server);

@@ -69,7 +69,8 @@ TEST_F(CronDaemon, MailsWhatIsWrongAndNothingElse) {
     ASSERT_EQ(printed.exit_code, 0) << printed.errors;
 
     // As we print it: check-runs is quiet and well, expire-keys gives way to a run that hangs.
-    given_crontab("keyrota", "KEYROTA_DATABASE_URL=" + config().database.url + "\n" + printed.out);
+    given_crontab("keyrota", "KEYROTA_MAIL_TRANSPORT=maildir\nKEYROTA_DATABASE_URL=" +
+                                 config().database.url + "\n" + printed.out);
     // From nothing but what cron gives: its PATH, HOME and no locale, a database made on the way.
     given_crontab("embedded",
                   fmt::format("* * * * * root {} --data-dir {}/embedded run check-runs\n", program,

@@ -14,6 +14,7 @@ class AllJobs : public DatabaseTest {};
 TEST_F(AllJobs, AnUnchangedSecondNightWritesNoFindingAndNoPlan) {
     given_keys(20, {.name = "soon", .expires_at = kNow + 24h * 20});
     given_keys(20, {.name = "endless"});
+    config().notify.mode = "send";
     given_keys(5, {.name = "elsewhere", .expires_at = kNow - 24h, .source = "aws"});
     for (const Job* job : all_jobs()) EXPECT_TRUE(run(job->name, kNow).complete) << job->name;
     EXPECT_GE(number("select count(*) from keyrota.finding"), 25);

@@ -110,6 +110,24 @@ TEST_F(Prune, RemovesARunThatFoundAndDidNothingSooner) {
     EXPECT_THAT(runs_left(), ElementsAre("a tick younger", "found", "failed", "planned"));
 }
 
+TEST_F(Prune, RemovesAMessageOfWhichNothingIsToComeAtItsRetention) {
+    const auto given_message = [&](const char* subject, const char* state, Timestamp created_at) {
+        execute(fmt::format(
+            "insert into keyrota.message (kind, recipient, subject, text_body, severity, state, "
+            "created_at, next_try_at, expires_at, sent_at, run_id) values ('notice', "
+            "'ada@example.com', '{0}', '', 1, '{1}', keyrota.instant({2}), keyrota.instant({2}), "
+            "keyrota.instant({2}), case when '{1}' = 'sent' then keyrota.instant({2}) end, 1)",
+            subject, state, to_micros(created_at)));
+    };
+    for (const char* state : {"sent", "dead", "cancelled"})
+        given_message("old", state, kNow - 180 * kDay);
+    given_message("a tick younger", "sent", kNow - 180 * kDay + 1us);
+    given_message("still to be sent", "pending", kNow - 300 * kDay);
+    EXPECT_EQ(chore(prune(), "old-messages").applied, 3);
+    EXPECT_THAT(texts("select subject from keyrota.message order by 1"),
+                ElementsAre("a tick younger", "still to be sent"));
+}
+
 TEST_F(Prune, KeepsTheLastCompleteRunOfEachJobAndCheckHoweverOld) {
     given_run({.name = "before it", .as_of = kNow - 300 * kDay});
     given_run({.name = "last complete", .as_of = kNow - 200 * kDay});

@@ -234,6 +234,7 @@ void ProgramTest::SetUp() {
     environment_["KEYROTA_DATABASE_URL"] = config().database.url;
     environment_["KEYROTA_DATABASE_ADMIN_URL"] = config().database.admin_url;
     environment_["KEYROTA_DATA_DIR"] = scratch_.path() / "data";
+    environment_["KEYROTA_MAIL_TRANSPORT"] = "maildir";  // what jobs write stays here
 }
 
 void ProgramTest::TearDown() {

@@ -118,6 +118,7 @@ Config Server::config_for(const std::string& database) const {
     config.database.url = url("keyrota_runner", database);
     config.database.admin_url = url("postgres", database);
     config.data_dir = directory_ + "/keyrota";
+    config.mail.transport = "maildir";  // what jobs write stays here
     using std::chrono::hours;
     config.policy = {{.name = "default",
                       .type = "",

@@ -36,6 +36,9 @@ ExitCode mail_flush(const Config& config, Format format, std::ostream& out);
 ExitCode mail_test(const Config& config, const std::string& address, Format format,
                    std::ostream& out);
 
+/// `keyrota mail release`: owners are told from now on. Asks before, unless `yes`. Audited.
+ExitCode mail_release(const Config& config, bool yes, std::ostream& out, std::ostream& errors);
+
 /// `keyrota mail suppressions list|add|remove`: addresses that get no mail. Changes are audited.
 ExitCode suppressions_list(const Config& config, Format format, std::ostream& out);
 ExitCode suppressions_add(const Config& config, const std::string& address, const std::string& why,

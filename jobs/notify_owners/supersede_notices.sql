@@ -1,0 +1,16 @@
+-- What of a recipient's notices is no longer so, or is told by a later one, is not told any more.
+update keyrota.notice n
+   set state = 'superseded'
+ where n.recipient = :recipient and n.state in ('observed', 'waiting')
+   and (not exists (
+            select from keyrota.finding f
+             where f.key_id = n.key_id and f.uid = n.finding_uid and f.episode = n.episode
+               and coalesce(f.due_at, timestamptz '1970-01-01 00:00Z') = n.anchor_at
+               and case when n.stage = 'resolved' then f.status = 'resolved'
+                        else f.status = 'open' or f.status = 'acknowledged' and f.due_at is not null
+                             or f.resolution = 'acted' end)
+        or exists (
+            select from keyrota.notice l
+             where l.key_id = n.key_id and l.finding_uid = n.finding_uid and l.episode = n.episode
+               and l.anchor_at = n.anchor_at and l.recipient = n.recipient
+               and l.state in ('observed', 'waiting', 'told') and l.created_at > n.created_at))

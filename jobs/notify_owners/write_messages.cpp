@@ -1,0 +1,209 @@
+#include "notify_owners/write_messages.h"
+
+#include <spdlog/spdlog.h>
+
+#include <sstream>
+
+#include "jobs_sql.h"
+#include "notify/render.h"
+#include "notify_owners/mode.h"
+#include "runner/step.h"
+
+namespace keyrota {
+namespace {
+
+constexpr std::int64_t kRecipients = 200;   // that one statement finds
+constexpr std::int64_t kShownNotices = 10;  // in one message, with all that is to say of them
+
+constexpr Statement kMessagesToday{
+    "messages_today",
+    "select count(*) as total from keyrota.message"
+    " where kind = 'notice' and created_at > keyrota.instant(:as_of) - interval '1 day'"};
+
+struct DueRecipient {
+    std::string address;
+    std::string name;
+    std::string time_zone;
+    std::int64_t severity = 1;
+    std::int64_t messages_today = 0;
+    bool is_operator = false;  // what waits is about keyrota itself
+    bool at_once = false;      // nothing of it waited for a digest
+};
+
+DueRecipient recipient_of(const Row& row) {
+    return {.address = row.text("recipient"),
+            .name = row.text("recipient_name"),
+            .time_zone = row.text("time_zone"),
+            .severity = row.int64("severity"),
+            .messages_today = row.int64("messages_today"),
+            .is_operator = row.int64("is_operator") != 0,
+            .at_once = row.int64("at_once") != 0};
+}
+
+std::optional<Timestamp> optional_instant(const Row& row, const char* column) {
+    const auto micros = row.optional_int64(column);
+    return micros ? std::optional(from_micros(*micros)) : std::nullopt;
+}
+
+KeyInMail key_of(const Row& row) {
+    KeyInMail key{.key_id = row.int64("key_id"),
+                  .name = row.text("name"),
+                  .prefix = row.text_or("prefix", ""),
+                  .hint = row.text_or("hint", ""),
+                  .environment = row.text("environment"),
+                  .type = row.text("type"),
+                  .scopes = row.text_or("scopes", ""),
+                  .created_at = row.instant("created_at"),
+                  .expires_at = optional_instant(row, "expires_at"),
+                  .last_used_at = optional_instant(row, "last_used_at"),
+                  .errors = row.optional_int64("errors").value_or(0)};
+    std::istringstream days(row.text_or("requests", ""));
+    for (std::int64_t requests = 0; days >> requests;) key.requests_by_day.push_back(requests);
+    return key;
+}
+
+NoticeInMail notice_of(const Row& row) {
+    NoticeInMail notice{.check_id = row.text("check_id"),
+                        .detail = row.text("detail"),
+                        .stage = row.text("stage"),
+                        .severity = row.int64("severity"),
+                        .due_at = optional_instant(row, "due_at"),
+                        .reason = row.text("reason"),
+                        .key_id = row.int64("key_id")};
+    if (!row.is_null("name")) notice.key = key_of(row);
+    return notice;
+}
+
+class Writer {
+  public:
+    explicit Writer(StepRun& run)
+        : run_(run),
+          templates_(run.config.notify.templates),
+          hours_(sending_hours(run.config)),
+          observes_(observes(run) ? 1 : 0),
+          cap_left_(run.config.mail.max_messages_per_day -
+                    run.session.one(kMessagesToday, {{"as_of", run.as_of}}).int64("total")) {}
+
+    /// Writes to the next recipients, in a transaction each. @returns whether there may be more.
+    bool next_recipients();
+
+  private:
+    void write_to(const DueRecipient& recipient);
+    bool postpone(const DueRecipient& recipient);
+    void write_message(const DueRecipient& recipient, const std::vector<Row>& due);
+    void insert(const DueRecipient& recipient, const RenderedMail& mail,
+                std::optional<std::int64_t> root_id, const std::string& kind);
+    Params due_params(const DueRecipient& recipient) const {
+        return {{"recipient", recipient.address}, {"as_of", run_.as_of}, {"observes", observes_}};
+    }
+
+    StepRun& run_;
+    Templates templates_;
+    const SendingHours hours_;
+    const std::int64_t observes_;
+    std::int64_t cap_left_;
+    std::int64_t written_ = 0;
+};
+
+void Writer::insert(const DueRecipient& recipient, const RenderedMail& mail,
+                    std::optional<std::int64_t> root_id, const std::string& kind) {
+    const auto add = [&](const char* channel, const std::string& to, const std::string& html) {
+        const Params params = {{"kind", kind},
+                               {"channel", channel},
+                               {"recipient", to},
+                               {"recipient_name", recipient.name},
+                               {"subject", mail.subject},
+                               {"text_body", mail.text},
+                               {"html_body", html},
+                               {"severity", recipient.severity},
+                               {"as_of", run_.as_of},
+                               {"run_id", run_.run_id},
+                               {"root_id", root_id}};
+        return run_.session.one(sql::insert_message, params).int64("message_id");
+    };
+    const std::int64_t message_id = add("email", recipient.address, mail.html);
+    Params told = due_params(recipient);
+    told.emplace_back("message_id", message_id);
+    run_.session.execute(sql::notices_told, told);
+    if (kind == "operator" && !run_.config.webhook.url.empty()) {
+        root_id.reset();
+        add("webhook", "operator", "");
+    }
+}
+
+void Writer::write_message(const DueRecipient& recipient, const std::vector<Row>& due) {
+    NoticeMail mail{.recipient = recipient.address,
+                    .recipient_name = recipient.name,
+                    .time_zone = recipient.time_zone,
+                    .as_of = run_.as_of,
+                    .run_id = run_.run_id,
+                    .operator_address = run_.config.notify.operator_address,
+                    .link = run_.config.notify.link};
+    for (const Row& row : due) mail.notices.push_back(notice_of(row));
+    mail.more = due.front().int64("total") - static_cast<std::int64_t>(due.size());
+    insert(recipient, render(templates_, mail), due.front().optional_int64("root_id"),
+           recipient.is_operator ? "operator" : "notice");
+    if (!recipient.is_operator) --cap_left_;
+}
+
+// Somebody who had a mailbox full today waits for the digest, where all of it is one message.
+bool Writer::postpone(const DueRecipient& recipient) {
+    if (recipient.is_operator || !recipient.at_once ||
+        recipient.messages_today < run_.config.mail.max_per_recipient_per_day)
+        return false;
+    run_.session.execute(
+        sql::postpone_notices,
+        {{"recipient", recipient.address},
+         {"as_of", run_.as_of},
+         {"not_before_at", next_time_of_day(run_.as_of + std::chrono::seconds(1), hours_.digest_at,
+                                            recipient.time_zone)}});
+    return true;
+}
+
+void Writer::write_to(const DueRecipient& recipient) {
+    run_.in_batch([&] {
+        run_.session.execute(sql::supersede_notices, {{"recipient", recipient.address}});
+        if (postpone(recipient)) return;
+        Params params = due_params(recipient);
+        params.emplace_back("count", kShownNotices);
+        const std::vector<Row> due = run_.session.rows(sql::due_notices, params);
+        // All that was left may be what ended, which waits for company.
+        if (due.empty() || due.front().text("stage") == kResolvedStage) return;
+        write_message(recipient, due);
+        run_.count({.found = 1, .applied = 1});
+    });
+}
+
+bool Writer::next_recipients() {
+    const std::vector<Row> recipients =
+        run_.session.rows(sql::due_recipients, {{"as_of", run_.as_of},
+                                                {"observes", observes_},
+                                                {"urgent", kUrgent},
+                                                {"count", kRecipients}});
+    for (const Row& row : recipients) {
+        const DueRecipient recipient = recipient_of(row);
+        if (run_.interrupted() || (run_.limit && written_ >= *run_.limit)) return false;
+        // The operator is told all the same: also that mail is held.
+        if (!recipient.is_operator && cap_left_ <= 0) {
+            spdlog::info("mail.max_messages_per_day is reached: the rest of the mail waits");
+            return false;
+        }
+        write_to(recipient);
+        ++written_;
+    }
+    return static_cast<std::int64_t>(recipients.size()) == kRecipients;
+}
+
+void write_messages(StepRun& run) {
+    Writer writer(run);
+    while (writer.next_recipients()) {
+    }
+}
+
+}  // namespace
+
+PlannedStep messages_step() {
+    return {"messages", sql::messages_due, write_messages};
+}
+
+}  // namespace keyrota

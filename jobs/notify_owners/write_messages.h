@@ -1,0 +1,11 @@
+#pragma once
+
+#include "plan/plan.h"
+
+namespace keyrota {
+
+/// The step `messages` of notify-owners: each recipient's due notices become one message of the
+/// outbox, in the transaction that marks them told.
+PlannedStep messages_step();
+
+}  // namespace keyrota
