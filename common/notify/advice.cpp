@@ -12,6 +12,10 @@ const AdviceStep kNewKey{
     "Make a new key like it, and give it to what uses this one. The secret is "
     "shown once.",
     "keyrota keys create --help"};
+const AdviceStep kSuccessor{
+    "Let a new key take its place; both work for a week. Its secret is shown once: give it to what "
+    "uses this one.",
+    "keyrota keys regenerate {key_id} --overlap 7d"};
 const AdviceStep kSwitchOff{"Once nothing uses this one any more, switch it off.",
                             "keyrota keys deactivate {key_id}"};
 const AdviceStep kNeedsIt{"Nobody knows what it is for? Switch it off; it can be activated again.",
@@ -24,7 +28,7 @@ const std::vector<Advice>& table() {
         {"KEY-EXPIRES-SOON",
          "{key} expires {when}",
          "The key's end date is near. After it gateways refuse the key.",
-         {kNewKey,
+         {kSuccessor,
           {"Or, if the key may live on, give it another end date.",
            "keyrota keys update {key_id} --expires-at YYYY-MM-DD"},
           {"Not needed any more? Then nothing is to be done."}},
@@ -40,12 +44,12 @@ const std::vector<Advice>& table() {
          "{key} is due for rotation {when}",
          "A production key is replaced by a new one when it reaches its rotation age, so that a "
          "secret that leaked unnoticed does not work for ever.",
-         {kNewKey, kSwitchOff},
+         {kSuccessor, kSwitchOff},
          "the key is overdue {when}, and you are told again."},
         {"KEY-ROTATION-DUE",
          "{key} was due for rotation {when}",
          "The key is older than its policy allows: a secret that leaked unnoticed still works.",
-         {kNewKey, kSwitchOff},
+         {kSuccessor, kSwitchOff},
          "the key stays overdue: a day after the date your security contact is told, and you are "
          "reminded weekly."},
         {"KEY-ROTATED",
