@@ -12,7 +12,7 @@ namespace keyrota {
 void plan_notify_owners(const RunContext& run, Plan& plan) {
     // What is wrong with them is told before anything is done.
     sending_hours(run.config);
-    Templates(run.config.notify.templates);
+    [[maybe_unused]] const Templates templates(run.config.notify.templates);
     plan.add_standing("MAIL-HELD", sql::mail_held,
                       {{"observes", run.config.notify.mode == "observe" ? 1 : 0},
                        {"max_messages", run.config.mail.max_messages_per_day}});

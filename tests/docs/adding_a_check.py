@@ -16,11 +16,11 @@ SOURCE = Path(__file__).resolve().parents[2]
 # Where the walk-through says that a block without a file name goes: (what it begins with, file, line it follows).
 PLACES = [
     ("    std::chrono::microseconds scopeless_after", "common/config/config.h",
-     r"    std::int64_t usage_rate_limited.*\n"),
+     r"    std::chrono::microseconds usage_admin_unused_after.*\n"),
     ('    {.path = "policy.defaults.scopeless_after"', "common/config/options.cpp",
-     r'    \{\.path = "policy\.defaults\.usage\.rate_limited",\n(?:.*\n)*?.*\}\},\n'),
-    ("    # How old a key without any scope", "config/keyrota.yaml", r"      rate_limited: 1\n"),
-    ("  #   scopeless_after", "config/keyrota.yaml", r"  #     rate_limited: 2\n"),
+     r'    \{\.path = "policy\.defaults\.usage\.admin_unused_after",\n(?:.*\n)*?.*\}\},\n'),
+    ("    # How old a key without any scope", "config/keyrota.yaml", r"      admin_unused_after: 30d\n"),
+    ("  #   scopeless_after", "config/keyrota.yaml", r"  #     admin_unused_after: 14d\n"),
     ('    plan.add_standing("KEY-SCOPELESS"', "jobs/expire_keys/expire_keys.cpp",
      r"    plan\.add_incremental\(\"KEY-EXPIRES-SOON\".*\n"),
     ('        {"KEY-SCOPELESS"', "common/notify/advice.cpp", r'         "whoever it is can go on\."\},\n'),

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "catalog.h"
 #include "support/program.h"
 
 namespace keyrota::test {
@@ -62,8 +63,12 @@ class CronDaemon : public ProgramTest {
 TEST_F(CronDaemon, MailsWhatIsWrongAndNothingElse) {
     ASSERT_EQ(::geteuid(), 0U) << "cron starts other users' jobs, so this test takes root";
     const std::string program = given_wrapper();
-    const std::string file = scratch().write(
-        "keyrota.yaml", "schedules: {expire-keys: '* * * * *', check-runs: '* * * * *'}\n");
+    std::string schedules = "schedules:\n";
+    for (const std::string& job : job_names())
+        schedules +=
+            fmt::format("  {}: {}\n", job,
+                        job == "expire-keys" || job == "check-runs" ? "'* * * * *'" : "'off'");
+    const std::string file = scratch().write("keyrota.yaml", schedules);
     const Outcome printed = keyrota({"--config", file, "cron", "print", "--format", "crontab",
                                      "--program", program, "--user", "root"});
     ASSERT_EQ(printed.exit_code, 0) << printed.errors;

@@ -130,9 +130,9 @@ TEST_F(Deliver, ARefusalForGoodIsDeadWithTheServersWordsAndTheNextInLineIsTold) 
     const auto id = given_message({.recipient = "data-554@example.com"});
     execute(fmt::format(
         "insert into keyrota.notice (key_id, finding_uid, episode, anchor_at, stage, recipient, "
-        "state, severity, reason, not_before_at, message_id, created_at, run_id) values (1, "
-        "'kf_1', 1, '1970-01-01', 'open', 'data-554@example.com', 'told', 2, 'x', now(), {}, "
-        "now(), 1)",
+        "state, severity, is_copy, at_once, recipient_name, time_zone, reason, not_before_at, "
+        "message_id, created_at, run_id) values (1, 'kf_1', 1, '1970-01-01', 'open', "
+        "'data-554@example.com', 'told', 2, false, false, '', 'UTC', 'x', now(), {}, now(), 1)",
         id));
     EXPECT_EQ(deliver().dead, 1);
     EXPECT_EQ(state(id), "dead");

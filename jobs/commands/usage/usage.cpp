@@ -5,6 +5,7 @@
 #include <fmt/ostream.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "audit/audit.h"
 #include "commands/confirm.h"
@@ -99,7 +100,7 @@ std::string sparkline_of(const std::vector<std::int64_t>& values) {
     for (const std::int64_t value : values) {
         const double height =
             highest == 0 ? 0 : static_cast<double>(value) / static_cast<double>(highest) * 7.0;
-        line += kHeights[static_cast<std::size_t>(height + 0.5)];
+        line += kHeights[static_cast<std::size_t>(std::lround(height))];
     }
     return line;
 }
