@@ -1,0 +1,17 @@
+#pragma once
+
+#include <optional>
+
+#include "notify/recipient.h"
+#include "postgres/session.h"
+
+namespace keyrota {
+
+/// An instant that may be null.
+std::optional<Timestamp> optional_instant(const Row& row, const char* column);
+
+/// Who stands behind the key of a row, as keyrota.key_recipients has it, with operator_email and
+/// unreachable, one address a line.
+ChainOfRecipients chain_of(const Row& row);
+
+}  // namespace keyrota
