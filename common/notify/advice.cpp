@@ -205,10 +205,10 @@ const std::vector<Advice>& table() {
         {"MAIL-HELD",
          "mail to owners is held back ({detail})",
          "`observe`: nothing goes out before it is released for the first time. "
-         "`max-messages-per-day`: more was to go out in a day than is allowed.",
-         {{"Look at what somebody would get.", "keyrota mail preview OWNER --out DIR"},
+         "`cap`: more was to go out in a day than is allowed.",
+         {{"Look at what is open, which is what owners would be told.", "keyrota findings list"},
           {"observe: let it go out, one digest for each owner.", "keyrota mail release"},
-          {"max-messages-per-day: if so many are right, raise mail.max_messages_per_day."}},
+          {"cap: if so many are right, raise mail.max_messages_per_day."}},
          "owners are not told, or a day later."},
         {"MAIL-DEAD",
          "mail could not be delivered ({detail})",

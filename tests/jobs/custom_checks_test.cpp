@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "support/database.h"
+#include "support/program.h"
 
 namespace keyrota::test {
 namespace {
@@ -22,13 +22,8 @@ class CustomChecksJob : public DatabaseTest {
   protected:
     void SetUp() override {
         DatabaseTest::SetUp();
-        char name[] = "/tmp/keyrota-checks-XXXXXX";
-        config().folder = ::mkdtemp(name);
+        config().folder = scratch_.path();
         fs::create_directory(folder());
-    }
-    void TearDown() override {
-        fs::remove_all(config().folder);
-        DatabaseTest::TearDown();
     }
 
     fs::path folder() { return config().folder / "checks.d"; }
@@ -66,6 +61,9 @@ class CustomChecksJob : public DatabaseTest {
             "  from keyrota.finding f left join keyrota.api_key k using (key_id)"
             " order by f.check_id, f.key_id, f.detail");
     }
+
+  private:
+    Scratch scratch_;
 };
 
 TEST_F(CustomChecksJob, ACheckLivesAsAllOthersDo) {
