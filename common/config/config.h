@@ -25,6 +25,11 @@ struct PolicyRule {
     std::chrono::microseconds rotation_successor_lifetime =
         std::chrono::hours(24 * 365);  // 0: no end date
     std::chrono::microseconds rotation_notice_before = std::chrono::hours(24 * 14);
+    std::string rotation_action = "flag";  // flag | rotate
+    std::string rotation_sink;             // name of the sink for new secrets; empty: none
+    std::chrono::microseconds rotation_overlap = std::chrono::hours(24 * 7);
+    std::chrono::microseconds rotation_silence_after = std::chrono::hours(24);
+    std::string rotation_still_used = "hold";  // hold | retire
     std::int64_t usage_min_requests = 100;
     std::int64_t usage_error_rate = 5;  // this and the following: percent
     std::int64_t usage_error_rate_high = 25;
@@ -35,6 +40,16 @@ struct PolicyRule {
     std::chrono::microseconds usage_never_used_after = std::chrono::hours(24 * 30);
     std::chrono::microseconds usage_scope_unused_after = std::chrono::hours(24 * 90);
     std::chrono::microseconds usage_admin_unused_after = std::chrono::hours(24 * 30);
+};
+
+/// Where the secrets of successors go.
+struct SinkOptions {
+    std::string name;
+    std::string type;                      // file | exec
+    std::filesystem::path directory;       // of a file sink
+    std::vector<std::string> command;      // of an exec sink, as are those below: its argv
+    std::vector<std::string> environment;  // NAME=VALUE
+    std::chrono::microseconds timeout = std::chrono::seconds(30);
 };
 
 /// The configuration in force: flag > environment > file > default. Every option, its unit, default
@@ -133,6 +148,7 @@ struct Config {
     /// Job -> when it starts instead of its usual time, or `off` (runner/job.h: schedule_of).
     std::map<std::string, std::string> schedules;
     std::vector<PolicyRule> policy;  // never empty: ends with `default`
+    std::vector<SinkOptions> sinks;
 };
 
 }  // namespace keyrota

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cctype>
+#include <limits>
 #include <set>
 #include <tuple>
 
@@ -38,10 +39,12 @@ struct Problem {
     Complaint complaint;
 };
 
-/// A policy rule as far as it is read; the default rule carries the origins of all other options.
+/// An item of a list as far as it is read; the default rule carries the origins of all other
+/// options.
 struct Draft {
-    PolicyRule rule;
+    ListItem item;
     std::map<std::string, std::string> origins;  // path -> who set it, rightly or wrongly
+    std::map<std::string, Place> places;         // path -> where its value stands
     std::map<std::string, std::string> written;  // path -> a text that has references
     std::set<std::string> inherited;             // paths that are as the defaults have them
 };
@@ -54,6 +57,7 @@ struct Loading {
     Config config{};
     Draft defaults{};
     std::vector<Draft> rules{};
+    std::vector<Draft> sinks{};
     std::set<std::string> variables{};  // that values refer to
     std::vector<Problem> problems{};
 };
@@ -88,7 +92,8 @@ void clear(const Member& member) {
     if (auto* const* schedules = std::get_if<Schedules*>(&member)) (*schedules)->clear();
 }
 
-const char* list_hint(const Member& member) {
+const char* list_hint(const Option& option, const Member& member) {
+    if (option.items != Items::words) return "Write [FIRST, SECOND], or [] for none.";
     return std::holds_alternative<Words*>(member) ? "For example [read, write], or [] for none."
                                                   : "For example [30d, 7d], or [] for none.";
 }
@@ -98,20 +103,15 @@ bool is_text(const Member& member) {
            std::holds_alternative<std::filesystem::path*>(member);
 }
 
-/// A text, which may have references.
-void set_text(Loading& loading, const Option& option, Draft& draft, const Text& text) {
+/// One text, which may have references. @returns whether it has any.
+bool read_text(Loading& loading, const Option& option, const Member& member, const Text& text) {
     Expansion expansion = expand(option, text.text, loading.environment);
     loading.variables.insert(expansion.variables.begin(), expansion.variables.end());
-    if (expansion.references.empty())
-        draft.written.erase(option.path);
-    else
-        draft.written[option.path] = text.text;
     if (expansion.complaints.empty()) {
         // What came from elsewhere is not repeated; who complains about it says from where.
         Option as_read = option;
         if (!expansion.references.empty()) as_read.secrecy = Secrecy::whole;
-        if (auto complaint =
-                read_value(as_read, option.member(loading.config, draft.rule), expansion.text)) {
+        if (auto complaint = read_value(as_read, member, expansion.text)) {
             if (!expansion.references.empty())
                 complaint->message +=
                     fmt::format(" (from {})", fmt::join(expansion.references, ", "));
@@ -120,6 +120,23 @@ void set_text(Loading& loading, const Option& option, Draft& draft, const Text& 
     }
     for (Complaint& complaint : expansion.complaints)
         loading.problems.push_back({text.place, std::move(complaint)});
+    return !expansion.references.empty();
+}
+
+void set_texts(Loading& loading, const Option& option, Draft& draft,
+               const std::vector<Text>& texts) {
+    const Member member = option.member(loading.config, draft.item);
+    bool refers = false;
+    std::vector<std::string> written;
+    for (const Text& text : texts) {
+        refers = read_text(loading, option, member, text) || refers;
+        written.push_back(text.text);
+    }
+    if (refers)
+        draft.written[option.path] =
+            is_list(member) ? fmt::format("[{}]", fmt::join(written, ", ")) : written.front();
+    else
+        draft.written.erase(option.path);
 }
 
 bool is_schedules(const Member& member) {
@@ -128,9 +145,10 @@ bool is_schedules(const Member& member) {
 
 void set_value(Loading& loading, const Option& option, Draft& draft,
                const std::vector<Text>& texts) {
-    const Member member = option.member(loading.config, draft.rule);
-    if (is_text(member)) return set_text(loading, option, draft, texts.front());
+    const Member member = option.member(loading.config, draft.item);
     clear(member);
+    if (is_text(member) || option.items != Items::words)
+        return set_texts(loading, option, draft, texts);
     for (const Text& text : texts)
         if (auto complaint = read_value(option, member, text.text))
             loading.problems.push_back({text.place, *std::move(complaint)});
@@ -162,13 +180,14 @@ void set_from_text(Loading& loading, const Option& option, const std::string& te
                    const Place& place, const std::string& origin) {
     Draft& draft = loading.defaults;
     draft.origins[option.path] = origin;
-    const Member member = option.member(loading.config, draft.rule);
+    draft.places[option.path] = place;
+    const Member member = option.member(loading.config, draft.item);
     if (!is_list(member)) {
         set_value(loading, option, draft, {{text, place}});
     } else if (const auto items = split(text, place)) {
         set_value(loading, option, draft, *items);
     } else {
-        complain(loading, place, option.path + " must be a list", list_hint(member));
+        complain(loading, place, option.path + " must be a list", list_hint(option, member));
     }
 }
 
@@ -264,7 +283,8 @@ void visit_option(Loading& loading, const Option& option, const YAML::Node& key,
                   const YAML::Node& value, Draft& draft) {
     const Place place = place_of(loading, value, key);
     draft.origins[option.path] = fmt::format("{}:{}", loading.file.string(), key.Mark().line + 1);
-    const Member member = option.member(loading.config, draft.rule);
+    draft.places[option.path] = place;
+    const Member member = option.member(loading.config, draft.item);
     std::vector<Text> texts;
     if (is_schedules(member)) {
         texts = read_schedules(loading, option, key, value);
@@ -278,7 +298,7 @@ void visit_option(Loading& loading, const Option& option, const YAML::Node& key,
         if (!value.IsSequence())
             return complain(loading, place,
                             fmt::format("{} must be a list, not {}", option.path, kind_of(value)),
-                            list_hint(member));
+                            list_hint(option, member));
         for (const YAML::Node& item : value) {
             const Place where = place_of(loading, item, value);
             if (is_usable(loading, "an item of " + option.path, item, where))
@@ -306,7 +326,9 @@ void complain_unknown(Loading& loading, const std::string& section, const std::s
     complain(loading, place, "unknown option " + in_quotes(name), std::move(hint));
 }
 
-void visit_rules(Loading& loading, const YAML::Node& key, const YAML::Node& list);
+bool is_list_of_mappings(const std::string& path);
+void visit_list(Loading& loading, const std::string& path, const YAML::Node& key,
+                const YAML::Node& list);
 
 /// Reads what stands below `section` ("" for the top) into the configuration and into `draft`.
 void visit_section(Loading& loading, const std::string& section, const YAML::Node& key,
@@ -335,56 +357,119 @@ void visit_section(Loading& loading, const std::string& section, const YAML::Nod
             complain(loading, place, path + " is set twice");
         else if (const Option* option = find_option(path))
             visit_option(loading, *option, entry.first, entry.second, draft);
-        else if (path + "[]." == kPolicyRules)
-            visit_rules(loading, entry.first, entry.second);
+        else if (is_list_of_mappings(path))
+            visit_list(loading, path, entry.first, entry.second);
         else
             visit_section(loading, path, entry.first, entry.second, draft);
     }
 }
 
-void check_rule(Loading& loading, const Draft& draft, const YAML::Node& node) {
-    const Place place = place_at(loading, node.Mark());
-    const auto sets = [&](const std::string& start) {
-        const auto found = draft.origins.lower_bound(start);
-        return found != draft.origins.end() && found->first.starts_with(start);
-    };
-    const std::string& name = draft.rule.name;
-    if (!sets("policy.rules[].match."))
+/// Whether the item says anything that begins so, rightly or wrongly.
+bool sets(const Draft& draft, const std::string& start) {
+    const auto found = draft.origins.lower_bound(start);
+    return found != draft.origins.end() && found->first.starts_with(start);
+}
+
+void check_rule(Loading& loading, const Draft& draft, const Place& place) {
+    if (!sets(draft, "policy.rules[].match."))
         complain(loading, place, "a policy rule must say which keys it is for",
                  "Without a match it would hide the rules below it; what holds for all keys "
                  "belongs in policy.defaults.");
-    if (!sets("policy.rules[].name")) return complain(loading, place, "a policy rule needs a name");
-    if (name.empty()) return;  // said already
-
-    const Place at_name = place_at(loading, node["name"].Mark());
-    if (name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos)
-        complain(
-            loading, at_name,
-            "the name of a policy rule must consist of a-z, 0-9 and -, not " + in_quotes(name));
-    if (name == "default")
-        complain(loading, at_name,
+    if (draft.item.rule.name == "default")
+        complain(loading, draft.places.at("policy.rules[].name"),
                  "\"default\" is the name of the rule that policy.defaults makes");
-    for (const Draft& other : loading.rules)
-        if (other.rule.name == name)
-            complain(loading, at_name,
-                     fmt::format("another policy rule is named {}", in_quotes(name)));
 }
 
-void visit_rules(Loading& loading, const YAML::Node& key, const YAML::Node& list) {
+/// The types of sinks with what each takes, the first of which it needs.
+const std::map<std::string, Words> kTakenBySinks = {
+    {"file", {"directory"}}, {"exec", {"command", "environment", "timeout"}}};
+
+void check_sink(Loading& loading, const Draft& draft, const Place& place) {
+    const SinkOptions& sink = draft.item.sink;
+    if (sink.name == "print")
+        complain(loading, draft.places.at("sinks[].name"),
+                 "\"print\" is the name of the sink that shows a secret to who rotates a key by "
+                 "hand");
+    if (!sets(draft, "sinks[].type"))
+        return complain(loading, place, "a sink needs a type", "It is file or exec.");
+    if (sink.type.empty()) return;  // said already
+
+    const Words& takes = kTakenBySinks.at(sink.type);
+    if (!sets(draft, "sinks[]." + takes.front()))
+        complain(loading, place,
+                 fmt::format("a sink of type {} needs a {}", sink.type, takes.front()));
+    for (const auto& [type, others] : kTakenBySinks)
+        for (const std::string& name : others)
+            if (const auto found = draft.places.find("sinks[]." + name);
+                type != sink.type && found != draft.places.end())
+                complain(loading, found->second,
+                         fmt::format("a sink of type {} takes no {}", sink.type, name),
+                         fmt::format("It takes {}.", fmt::join(takes, ", ")));
+    const auto command = draft.places.find("sinks[].command");
+    if (command != draft.places.end() &&
+        (sink.command.empty() || !sink.command.front().starts_with('/')))
+        complain(loading, command->second,
+                 "the first item of sinks[].command must be an absolute path",
+                 "For example [/usr/local/bin/put-secret, production].");
+}
+
+/// A list of the configuration whose items are mappings with a name each.
+struct MappingList {
+    std::string path;
+    std::string item;  // in messages
+    std::vector<Draft> Loading::*drafts;
+    std::string (*name_of)(const ListItem&);
+    void (*check)(Loading&, const Draft&, const Place&);
+};
+
+const MappingList kLists[] = {
+    {"policy.rules", "policy rule", &Loading::rules,
+     [](const ListItem& item) { return item.rule.name; }, check_rule},
+    {"sinks", "sink", &Loading::sinks, [](const ListItem& item) { return item.sink.name; },
+     check_sink},
+};
+
+bool is_list_of_mappings(const std::string& path) {
+    return std::any_of(std::begin(kLists), std::end(kLists),
+                       [&](const MappingList& list) { return list.path == path; });
+}
+
+void check_name(Loading& loading, const MappingList& list, const Draft& draft, const Place& place) {
+    const auto found = draft.places.find(list.path + "[].name");
+    if (found == draft.places.end())
+        return complain(loading, place, fmt::format("a {} needs a name", list.item));
+    const std::string name = list.name_of(draft.item);
+    if (name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos)
+        complain(loading, found->second,
+                 fmt::format("the name of a {} must consist of a-z, 0-9 and -, not {}", list.item,
+                             in_quotes(name)));
+    for (const Draft& other : loading.*list.drafts)
+        if (!name.empty() && list.name_of(other.item) == name)
+            complain(loading, found->second,
+                     fmt::format("another {} is named {}", list.item, in_quotes(name)));
+}
+
+void visit_list(Loading& loading, const std::string& path, const YAML::Node& key,
+                const YAML::Node& list) {
     if (list.IsNull()) return;
     if (!list.IsSequence())
         return complain(loading, place_of(loading, list, key),
-                        fmt::format("policy.rules must be a list, not {}", kind_of(list)));
+                        fmt::format("{} must be a list, not {}", path, kind_of(list)));
+    const MappingList& known =
+        *std::find_if(std::begin(kLists), std::end(kLists),
+                      [&](const MappingList& one) { return one.path == path; });
     for (const YAML::Node& node : list) {
         if (!node.IsMap()) {
             complain(loading, place_of(loading, node, list),
-                     fmt::format("a policy rule must be a mapping, not {}", kind_of(node)));
+                     fmt::format("a {} must be a mapping, not {}", known.item, kind_of(node)));
             continue;
         }
         Draft draft;
-        visit_section(loading, "policy.rules[]", node, node, draft);
-        check_rule(loading, draft, node);
-        loading.rules.push_back(std::move(draft));
+        const Place place = place_at(loading, node.Mark());
+        visit_section(loading, path + "[]", node, node, draft);
+        known.check(loading, draft, place);
+        check_name(loading, known, draft, place);
+        (loading.*known.drafts).push_back(std::move(draft));
     }
 }
 
@@ -410,10 +495,6 @@ void visit_file(Loading& loading) {
                  "not valid YAML: " + e.msg.substr(0, e.msg.find(':')),
                  is_alias ? "A text that begins with * stands in quotes: '*/5 * * * *'." : "");
     }
-    std::stable_sort(
-        loading.problems.begin(), loading.problems.end(), [](const Problem& a, const Problem& b) {
-            return std::tie(a.place.line, a.place.column) < std::tie(b.place.line, b.place.column);
-        });
 }
 
 // -------------------------------------------------------------------------------------------------
@@ -512,9 +593,9 @@ void inherit_defaults(Loading& loading) {
             const Option* parent =
                 find_option(std::string(kPolicyDefaults) + option.path.substr(kPolicyRules.size()));
             if (parent == nullptr) continue;
-            const Member from = parent->member(loading.config, loading.defaults.rule);
+            const Member from = parent->member(loading.config, loading.defaults.item);
             std::visit([&](auto* to) { *to = *std::get<decltype(to)>(from); },
-                       option.member(loading.config, draft.rule));
+                       option.member(loading.config, draft.item));
             draft.origins[option.path] = origin_of(loading.defaults, parent->path);
             draft.inherited.insert(option.path);
             if (const auto written = loading.defaults.written.find(parent->path);
@@ -525,30 +606,69 @@ void inherit_defaults(Loading& loading) {
 
 std::string shown_value(Loading& loading, const Option& option, Draft& draft) {
     const auto written = draft.written.find(option.path);
-    return written == draft.written.end() ? shown(option, option.member(loading.config, draft.rule))
+    return written == draft.written.end() ? shown(option, option.member(loading.config, draft.item))
                                           : shown_as_written(option, written->second);
 }
 
 std::vector<Setting> list_settings(Loading& loading) {
     std::vector<Setting> settings;
     for (const Option& option : options()) {
-        if (option.path.starts_with(kPolicyRules)) continue;
+        if (is_of_list(option)) continue;
         settings.push_back({option.path, shown_value(loading, option, loading.defaults),
                             origin_of(loading.defaults, option.path)});
     }
-    for (Draft& draft : loading.rules)
-        for (const Option& option : options()) {
-            const auto origin = draft.origins.find(option.path);
-            if (origin == draft.origins.end() || option.path == "policy.rules[].name") continue;
-            settings.push_back({fmt::format("policy.rules.{}.{}", draft.rule.name,
-                                            option.path.substr(kPolicyRules.size())),
-                                shown_value(loading, option, draft), origin->second,
-                                draft.inherited.count(option.path) != 0});
-        }
+    for (const MappingList& list : kLists)
+        for (Draft& draft : loading.*list.drafts)
+            for (const Option& option : options()) {
+                const auto origin = draft.origins.find(option.path);
+                const std::string section = list.path + "[].";
+                if (origin == draft.origins.end() || option.path == section + "name") continue;
+                settings.push_back({fmt::format("{}.{}.{}", list.path, list.name_of(draft.item),
+                                                option.path.substr(section.size())),
+                                    shown_value(loading, option, draft), origin->second,
+                                    draft.inherited.count(option.path) != 0});
+            }
     return settings;
 }
 
-[[noreturn]] void refuse(const std::vector<Problem>& problems) {
+/// A rule's rotation as a whole, once it is known which sinks there are and what it inherits.
+void check_rotation(Loading& loading, Draft& draft, std::string_view section) {
+    const PolicyRule& rule = draft.item.rule;
+    const std::string action = std::string(section) + "rotation.action";
+    const std::string sink = std::string(section) + "rotation.sink";
+    const auto at_action = draft.places.find(action);
+    const auto at_sink = draft.places.find(sink);
+    Words names;
+    for (const Draft& one : loading.sinks) names.push_back(one.item.sink.name);
+
+    if (at_sink != draft.places.end() && !rule.rotation_sink.empty() &&
+        std::find(names.begin(), names.end(), rule.rotation_sink) == names.end()) {
+        std::string hint = did_you_mean(rule.rotation_sink, names);
+        if (hint.empty() && names.empty()) hint = "Describe it below `sinks`; there is none yet.";
+        if (hint.empty()) hint = fmt::format("The sinks are {}.", fmt::join(names, ", "));
+        complain(loading, at_sink->second,
+                 fmt::format("{} is {}, and no sink has this name", sink,
+                             in_quotes(shown_value(loading, *find_option(sink), draft))),
+                 std::move(hint));
+    }
+    // What a rule inherits as a whole is complained about where it stands.
+    const bool is_own = at_action != draft.places.end() || at_sink != draft.places.end();
+    if (is_own && rule.rotation_action == "rotate" && rule.rotation_sink.empty())
+        complain(loading, at_action != draft.places.end() ? at_action->second : at_sink->second,
+                 fmt::format("{} is rotate, and {} names no sink that the new secret could go to",
+                             action, sink),
+                 "Name one of those below `sinks` there, or let rotation.action be flag.");
+}
+
+[[noreturn]] void refuse(std::vector<Problem> problems) {
+    // In the order of the file; then what stands in none.
+    const auto order = [](const Place& place) {
+        return std::pair(place.line == 0 ? std::numeric_limits<int>::max() : place.line,
+                         place.column);
+    };
+    std::stable_sort(problems.begin(), problems.end(), [&](const Problem& a, const Problem& b) {
+        return order(a.place) < order(b.place);
+    });
     std::string message;
     for (const auto& [place, complaint] : problems) {
         if (!message.empty()) message += '\n';
@@ -562,19 +682,24 @@ std::vector<Setting> list_settings(Loading& loading) {
 
 LoadedConfig load_config(const ConfigSources& sources) {
     Loading loading{.environment = sources.environment};
-    loading.defaults.rule = built_in_rule();
+    loading.defaults.item.rule = built_in_rule();
     loading.jobs = sources.jobs;
 
     load_file(loading, sources);
     load_environment(loading, sources.environment);
     load_flags(loading, sources.flags);
     complete_data_dir(loading, sources);
-    if (!loading.problems.empty()) refuse(loading.problems);
+    if (!loading.problems.empty()) refuse(std::move(loading.problems));
 
     inherit_defaults(loading);
+    check_rotation(loading, loading.defaults, kPolicyDefaults);
+    for (Draft& draft : loading.rules) check_rotation(loading, draft, kPolicyRules);
+    if (!loading.problems.empty()) refuse(std::move(loading.problems));
+
     std::vector<Setting> settings = list_settings(loading);
-    for (Draft& draft : loading.rules) loading.config.policy.push_back(std::move(draft.rule));
-    loading.config.policy.push_back(std::move(loading.defaults.rule));
+    for (Draft& draft : loading.rules) loading.config.policy.push_back(std::move(draft.item.rule));
+    loading.config.policy.push_back(std::move(loading.defaults.item.rule));
+    for (Draft& draft : loading.sinks) loading.config.sinks.push_back(std::move(draft.item.sink));
     return {std::move(loading.config), std::move(settings), std::move(loading.file)};
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <functional>
 
@@ -25,12 +26,16 @@ constexpr std::int64_t kDay = 24 * kHour;
 
 // Binds an option to a member: of_config<&Config::database, &Config::Database::url>.
 template <auto... Path>
-Member of_config(Config& config, PolicyRule&) {
+Member of_config(Config& config, ListItem&) {
     return &(config.*....*Path);
 }
 template <auto Field>
-Member of_rule(Config&, PolicyRule& rule) {
-    return &(rule.*Field);
+Member of_rule(Config&, ListItem& item) {
+    return &(item.rule.*Field);
+}
+template <auto Field>
+Member of_sink(Config&, ListItem& item) {
+    return &(item.sink.*Field);
 }
 
 using Database = Config::Database;
@@ -318,6 +323,26 @@ const Option kTable[] = {
      .member = of_rule<&PolicyRule::rotation_notice_before>,
      .help = "how long before that age the key is reported as due soon",
      .range = {0, 400 * kDay, kSecond}},
+    {.path = "policy.defaults.rotation.action",
+     .member = of_rule<&PolicyRule::rotation_action>,
+     .help = "what happens to a key that is due: it is only reported, or another takes its place",
+     .choices = {"flag", "rotate"}},
+    {.path = "policy.defaults.rotation.sink",
+     .member = of_rule<&PolicyRule::rotation_sink>,
+     .help = "the sink that the new secret goes to, by its name; empty means none",
+     .range = {0, 63}},
+    {.path = "policy.defaults.rotation.overlap",
+     .member = of_rule<&PolicyRule::rotation_overlap>,
+     .help = "how long the old key stays valid beside the new one, at least",
+     .range = {0, 400 * kDay, kSecond}},
+    {.path = "policy.defaults.rotation.silence_after",
+     .member = of_rule<&PolicyRule::rotation_silence_after>,
+     .help = "after how long without any use the old key counts as no longer needed",
+     .range = {kMinute, 90 * kDay, kSecond}},
+    {.path = "policy.defaults.rotation.still_used",
+     .member = of_rule<&PolicyRule::rotation_still_used>,
+     .help = "what happens to an old key that is still used after the overlap",
+     .choices = {"hold", "retire"}},
     {.path = "policy.defaults.usage.min_requests",
      .member = of_rule<&PolicyRule::usage_min_requests>,
      .help = "below so many requests in the window no rate of them is judged",
@@ -386,6 +411,35 @@ const Option kTable[] = {
      .member = of_rule<&PolicyRule::scope>,
      .help = "the rule holds for keys that have this scope",
      .range = {1, 200}},
+    {.path = "sinks[].name",
+     .member = of_sink<&SinkOptions::name>,
+     .help = "what the sink is called in rotation.sink of the policy, and in reports",
+     .range = {1, 63}},
+    {.path = "sinks[].type",
+     .member = of_sink<&SinkOptions::type>,
+     .help = "how new secrets leave: into files, or to a program",
+     .range = {1},
+     .choices = {"file", "exec"}},
+    {.path = "sinks[].directory",
+     .member = of_sink<&SinkOptions::directory>,
+     .help = "of type file: the directory, which nobody else may look into",
+     .range = {1, 4096},
+     .beginnings = {"/"}},
+    {.path = "sinks[].command",
+     .member = of_sink<&SinkOptions::command>,
+     .help = "of type exec: the program's absolute path, then its arguments",
+     .range = {0, 4096},
+     .items = Items::texts},
+    {.path = "sinks[].environment",
+     .member = of_sink<&SinkOptions::environment>,
+     .help = "of type exec: the variables that it has, NAME=VALUE, besides PATH, HOME and LANG",
+     .range = {1, 4096},
+     .secrecy = Secrecy::whole,
+     .items = Items::variables},
+    {.path = "sinks[].timeout",
+     .member = of_sink<&SinkOptions::timeout>,
+     .help = "of type exec: how long the program may take for one secret",
+     .range = {100 * kMillisecond, 10 * kMinute, kMillisecond}},
 };
 
 bool is_number(std::string_view text) {
@@ -490,6 +544,27 @@ std::optional<Complaint> read_schedule(const Option& option, std::string_view te
     return std::nullopt;
 }
 
+// `NAME=VALUE`, beside others of a list.
+std::optional<Complaint> why_no_variable(const Option& option, std::string_view text,
+                                         const std::vector<std::string>& others) {
+    const std::string_view name = text.substr(0, text.find('='));
+    const bool is_name =
+        name.size() < text.size() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+            return std::isalnum(c) != 0 || c == '_';
+        });
+    if (!is_name || name.empty() || std::isdigit(static_cast<unsigned char>(name.front())) != 0)
+        return Complaint{fmt::format("an item of {} must be NAME=VALUE", option.path), ""};
+    if (name.starts_with("KEYROTA_"))
+        return Complaint{
+            fmt::format("an item of {} begins with KEYROTA_, as those that keyrota itself sets",
+                        option.path),
+            ""};
+    for (const std::string& other : others)
+        if (other.starts_with(std::string(name) + "="))
+            return Complaint{fmt::format("{} sets {} twice", option.path, in_quotes(name)), ""};
+    return std::nullopt;
+}
+
 // One function for each type that a member may have.
 struct Reader {
     const Option& option;
@@ -521,6 +596,12 @@ struct Reader {
     }
     std::optional<Complaint> operator()(std::vector<std::string>* member) const {
         if (auto complaint = read_text(option, text)) return complaint;
+        if (option.items == Items::variables)
+            if (auto complaint = why_no_variable(option, text, *member)) return complaint;
+        if (option.items != Items::words) {
+            member->emplace_back(text);
+            return std::nullopt;
+        }
         // The environment and the command line separate words by commas, a CSV column by spaces.
         if (text.find_first_of(" ,") != std::string_view::npos)
             return Complaint{
@@ -582,6 +663,10 @@ const Option* find_option(std::string_view path) {
     return nullptr;
 }
 
+bool is_of_list(const Option& option) {
+    return option.path.find("[]") != std::string::npos;
+}
+
 std::vector<std::string> options_in(std::string_view section) {
     const std::string prefix = section.empty() ? "" : std::string(section) + ".";
     std::vector<std::string> names;
@@ -595,7 +680,7 @@ std::vector<std::string> options_in(std::string_view section) {
 }
 
 std::string environment_variable(const Option& option) {
-    if (option.path.find('[') != std::string::npos || option.path == kSchedules) return "";
+    if (is_of_list(option) || option.path == kSchedules) return "";
     std::string name = "KEYROTA_" + option.path;
     for (char& c : name) {
         if (c == '.') c = '_';

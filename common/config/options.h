@@ -35,6 +35,11 @@ struct Range {
     std::int64_t step = 1;
 };
 
+/// What the items of a list of texts may be: words, which hold no space or comma and stand in it
+/// once; any texts; or variables for a program, NAME=VALUE, each name once. The latter two stand in
+/// a file only and may have references.
+enum class Items { words, texts, variables };
+
 /// How much of a value people may see. Nothing of a secret value stands in an error, whichever kind
 /// it is.
 enum class Secrecy { none, url, whole };
@@ -42,17 +47,25 @@ enum class Secrecy { none, url, whole };
 /// What stands for a value that people may not see.
 inline constexpr std::string_view kRedacted = "<redacted>";
 
+/// What options fill besides the configuration: an item of each of its lists.
+struct ListItem {
+    PolicyRule rule{};
+    SinkOptions sink{};
+};
+
 /// One option: parsing, the environment, `config show`, the hints and the schema all come from it.
 struct Option {
     /// `database.lock_timeout`; `policy.rules[].name` is an option of each item of a list.
     std::string path;
-    /// Where its value goes: below `policy` into the rule, else into the configuration.
-    Member (*member)(Config&, PolicyRule&) = nullptr;
+    /// Where its value goes: below `policy` into the rule, below `sinks` into the sink, else into
+    /// the configuration.
+    Member (*member)(Config&, ListItem&) = nullptr;
     std::string help;  // one sentence, lower case, no full stop
     Range range{};
     std::vector<std::string> choices{};     // if not empty, the only texts allowed
     std::vector<std::string> beginnings{};  // if not empty, a text that is not empty has one
     Secrecy secrecy = Secrecy::none;
+    Items items = Items::words;  // of a list of texts
 };
 
 /// The schedules of jobs; which jobs there are, the loader is told.
@@ -62,6 +75,9 @@ inline constexpr std::string_view kOff = "off";
 /// Where thresholds for all keys stand, and the rules that may set each of them again.
 inline constexpr std::string_view kPolicyDefaults = "policy.defaults.";
 inline constexpr std::string_view kPolicyRules = "policy.rules[].";
+
+/// Whether the option is one of each item of a list, and so stands in a file only.
+bool is_of_list(const Option& option);
 
 /// All options in the order of config/keyrota.yaml. What `policy.defaults` may set, each of
 /// `policy.rules[]` may too.

@@ -20,7 +20,7 @@ using Durations = std::vector<microseconds>;
 
 constexpr const char* kDuration = "^[0-9]+(us|ms|s|m|h|d|w)$";
 constexpr const char* kHasReference = R"(\$\{)";
-constexpr const char* kRuleName = R"(^(?!default$)([a-z0-9-]|\$\{[A-Za-z_][A-Za-z0-9_]*\})+$)";
+constexpr const char* kName = R"(([a-z0-9-]|\$\{[A-Za-z_][A-Za-z0-9_]*\})+$)";
 constexpr const char* kWord = "^[^\\u0000-\\u0020\\u007f,]*$";
 constexpr const char* kNoControlCharacters = "^[^\\u0000-\\u001f\\u007f]*$";
 
@@ -85,10 +85,10 @@ struct Describer {
         word->set("type", "string");
         word->set("minLength", option.range.min);
         word->set("maxLength", option.range.max);
-        word->set("pattern", kWord);
+        word->set("pattern", option.items == Items::words ? kWord : kNoControlCharacters);
         schema.set("type", "array");
         schema.set("items", word);
-        schema.set("uniqueItems", true);
+        if (option.items == Items::words) schema.set("uniqueItems", true);
         Array::Ptr words = new Array;
         for (const std::string& one : *member) words->add(one);
         set_default(words);
@@ -121,8 +121,13 @@ struct Describer {
         schema.set("type", "string");
         if (option.range.min > 0) schema.set("minLength", option.range.min);
         schema.set("maxLength", option.range.max);
-        schema.set("pattern",
-                   option.path == "policy.rules[].name" ? kRuleName : kNoControlCharacters);
+        schema.set("pattern", pattern());
+    }
+    // The names of items are those that others refer to them by; one of each kind is taken.
+    std::string pattern() const {
+        if (option.path == "policy.rules[].name") return std::string("^(?!default$)") + kName;
+        if (option.path == "sinks[].name") return std::string("^(?!print$)") + kName;
+        return kNoControlCharacters;
     }
     void describe_duration(Object& duration) const {
         duration.set("type", "string");
@@ -145,13 +150,13 @@ Object::Ptr section_schema() {
     return section;
 }
 
-Object::Ptr rules_schema() {
-    Object::Ptr rule = mapping(object());
-    rule->set("required", array("name", "match"));
-    Object::Ptr rules = object();
-    rules->set("type", array("array", "null"));
-    rules->set("items", rule);
-    return rules;
+Object::Ptr list_schema(const std::string& key) {
+    Object::Ptr item = mapping(object());
+    item->set("required", array("name", key == "rules" ? "match" : "type"));
+    Object::Ptr list = object();
+    list->set("type", array("array", "null"));
+    list->set("items", item);
+    return list;
 }
 
 // The section with this name below `section`, made where it is new; of a list (`rules[]`) what its
@@ -161,7 +166,7 @@ Object::Ptr below(const Object::Ptr& section, const std::string& name) {
     const std::string key = is_list ? name.substr(0, name.size() - 2) : name;
     Object::Ptr properties = section->getObject("properties");
     if (!properties->has(key)) {
-        Object::Ptr made = is_list ? rules_schema() : section_schema();
+        Object::Ptr made = is_list ? list_schema(key) : section_schema();
         if (key == "match") {
             made->set("type", "object");
             made->set("minProperties", 1);
@@ -172,7 +177,7 @@ Object::Ptr below(const Object::Ptr& section, const std::string& name) {
     return is_list ? found->getObject("items") : found;
 }
 
-void add_option(const Object::Ptr& root, const Option& option, Config& config, PolicyRule& rule) {
+void add_option(const Object::Ptr& root, const Option& option, Config& config, ListItem& item) {
     Object::Ptr section = root;
     std::size_t begin = 0;
     for (std::size_t dot = option.path.find('.'); dot != std::string::npos;
@@ -180,7 +185,7 @@ void add_option(const Object::Ptr& root, const Option& option, Config& config, P
         section = below(section, option.path.substr(begin, dot - begin));
 
     Object::Ptr schema = object();
-    std::visit(Describer{option, *schema}, option.member(config, rule));
+    std::visit(Describer{option, *schema}, option.member(config, item));
     const std::string bounds = schema->optValue<std::string>("description", "");
     schema->set("description", bounds.empty() ? option.help : option.help + "; " + bounds);
     section->getObject("properties")->set(option.path.substr(begin), schema);
@@ -194,8 +199,8 @@ std::string config_schema() {
     root->set("title", "keyrota.yaml");
     mapping(root);
     Config config;
-    PolicyRule rule = built_in_rule();
-    for (const Option& option : options()) add_option(root, option, config, rule);
+    ListItem item{.rule = built_in_rule()};
+    for (const Option& option : options()) add_option(root, option, config, item);
     std::ostringstream text;
     root->stringify(text, 2);
     return text.str();

@@ -47,7 +47,8 @@ std::string interval(std::chrono::microseconds duration) {
     return fmt::format("{} microseconds", duration.count());
 }
 
-// A value as jsonb_populate_record reads it into its column; a matcher that matches all is null.
+// A value as jsonb_populate_record reads it into its column; a matcher that matches all is null, as
+// is a sink that is none.
 struct ToJson {
     Poco::Dynamic::Var operator()(const std::string* text) const {
         return text->empty() ? Poco::Dynamic::Var() : Poco::Dynamic::Var(*text);
@@ -75,8 +76,9 @@ struct ToJson {
 std::string rule_json(PolicyRule rule) {
     Poco::JSON::Object json(Poco::JSON_PRESERVE_KEY_ORDER);
     Config no_config;  // an option of a rule points into the rule
+    ListItem item{.rule = std::move(rule)};
     for (const auto& [column, option] : rule_columns())
-        json.set(column, std::visit(ToJson{}, option->member(no_config, rule)));
+        json.set(column, std::visit(ToJson{}, option->member(no_config, item)));
     return json_text(json);
 }
 
@@ -123,8 +125,9 @@ void store_rules(Session& session, const std::vector<PolicyRule>& rules) {
 // What a rule asks of a key, by column of policy_rule.
 std::string asked_for(PolicyRule rule, const std::string& column) {
     Config no_config;
+    ListItem item{.rule = std::move(rule)};
     for (const auto& [name, option] : rule_columns())
-        if (name == column) return shown(*option, option->member(no_config, rule));
+        if (name == column) return shown(*option, option->member(no_config, item));
     return "";
 }
 

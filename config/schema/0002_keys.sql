@@ -53,6 +53,11 @@ create table keyrota.policy_rule (
     rotation_max_age interval not null default '90 days',
     rotation_successor_lifetime interval not null default '365 days',  -- 0: no end date
     rotation_notice_before interval not null default '14 days',
+    rotation_action text not null default 'flag' check (rotation_action in ('flag', 'rotate')),
+    rotation_sink text,                                  -- by its name in the configuration; null: none
+    rotation_overlap interval not null default '7 days',
+    rotation_silence_after interval not null default '1 day',
+    rotation_still_used text not null default 'hold' check (rotation_still_used in ('hold', 'retire')),
     usage_min_requests bigint not null default 100,
     usage_error_rate integer not null default 5,         -- this and the following: percent
     usage_error_rate_high integer not null default 25,

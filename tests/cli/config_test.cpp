@@ -75,6 +75,10 @@ TEST_F(ConfigSchema, TakesWhatKeyrotaTakes) {
              "limits: {batch_size: 1, duty: 100}",
              "database: {url: '', connect_timeout: 60000ms}",
              "log: {level: \"${LEVEL}\"}",
+             "sinks: [{name: a, type: file, directory: /x}, {name: b, type: exec, command: [/x, "
+             "'', "
+             "'a b', 'a b'], environment: [A=], timeout: 1s}]",
+             "sinks:\npolicy: {defaults: {rotation: {sink: '', overlap: 0s, still_used: retire}}}",
              "policy: {rules: [{name: a-1, match: {owner: a@b.c}, expiry: {notice_before: []}}]}",
          }) {
         EXPECT_TRUE(is_taken(text)) << text;
@@ -107,6 +111,10 @@ TEST_F(ConfigSchema, RefusesWhatIsWrongWhereItIs) {
         {"policy: {rules: [{name: a, match: {team: ''}}]}", "policy/rules/0/match/team"},
         {"policy: {rules: [{name: A b, match: {type: test}}]}", "policy/rules/0/name"},
         {"policy: {rules: [{name: default, match: {type: test}}]}", "policy/rules/0/name"},
+        {"policy: {defaults: {rotation: {action: replace}}}", "policy/defaults/rotation/action"},
+        {"sinks: [{name: print, type: file, directory: /x}]", "sinks/0/name"},
+        {"sinks: [{name: a, directory: /x}]", "sinks/0"},
+        {"sinks: [{name: a, type: exec, command: /x}]", "sinks/0/command"},
     };
     for (const auto& [text, place] : wrong) {
         EXPECT_EQ(verdict(text), place) << text;

@@ -154,6 +154,25 @@ TEST_F(PolicyTest, ARuleKeepsItsIdWhenItsThresholdsChangeAndNoKeyIsWritten) {
               "{240:00:00,00:01:30.000001}");
 }
 
+TEST_F(PolicyTest, HowKeysAreRotatedIsStoredWithTheRuleAndNoSinkIsNull) {
+    PolicyRule special = rule("special", {{&PolicyRule::type, "secret"}});
+    special.rotation_action = "rotate";
+    special.rotation_sink = "vault";
+    special.rotation_overlap = 36h;
+    special.rotation_silence_after = 90s;
+    special.rotation_still_used = "retire";
+    refresh({special, rule("default")});
+    const auto rotation = [&](const std::string& name) {
+        return text(
+            "select concat_ws(' ', rotation_action, coalesce(rotation_sink, 'NULL'),"
+            " rotation_overlap, rotation_silence_after, rotation_still_used)"
+            " from keyrota.policy_rule where name = '" +
+            name + "'");
+    };
+    EXPECT_EQ(rotation("special"), "rotate vault 36:00:00 00:01:30 retire");
+    EXPECT_EQ(rotation("default"), "flag NULL 168:00:00 24:00:00 hold");
+}
+
 TEST_F(PolicyTest, TheKeysOfARemovedRuleGetAnotherAndItsRowGoes) {
     given_keys(3, {.name = "test key", .type = "test"});
     given_keys(4, {.name = "key"});

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "config/options.h"
 #include "policy/policy.h"
 #include "postgres/database.h"
 
@@ -119,16 +120,7 @@ Config Server::config_for(const std::string& database) const {
     config.database.admin_url = url("postgres", database);
     config.data_dir = directory_ + "/keyrota";
     config.mail.transport = "maildir";  // what jobs write stays here
-    using std::chrono::hours;
-    config.policy = {{.name = "default",
-                      .type = "",
-                      .environment = "",
-                      .service_plan = "",
-                      .team = "",
-                      .owner = "",
-                      .scope = "",
-                      .expiry_notice_before = {hours(30 * 24), hours(14 * 24), hours(7 * 24),
-                                               hours(3 * 24), hours(24)}}};
+    config.policy = {built_in_rule()};
     return config;
 }
 

@@ -174,9 +174,7 @@ TEST_F(ConfigTest, NothingIsReadFromTheWorkingDirectoryUnlessNamed) {
 TEST_F(ConfigTest, EveryOptionOutsideRulesCanBeSetByItsVariable) {
     for (const Option& option : options()) {
         const std::string name = environment_variable(option);
-        EXPECT_EQ(name.empty(),
-                  option.path.starts_with("policy.rules[]") || option.path == "schedules")
-            << option.path;
+        EXPECT_EQ(name.empty(), is_of_list(option) || option.path == "schedules") << option.path;
         if (name.empty()) continue;
         // What is shown may be given back.
         const std::string value = setting(option.path);
@@ -586,6 +584,57 @@ const BadFile kBadFiles[] = {
      "policy:\n  rules:\n    - {name: a, match: {type: test}}\n"
      "    - {name: a, match: {type: public}}\n",
      "4:14: another policy rule is named \"a\""},
+    {"SinksThatAreNoList", "sinks:\n  name: a\n", "2:3: sinks must be a list, not a mapping"},
+    {"SinkThatIsNoMapping", "sinks:\n  - a\n", "2:5: a sink must be a mapping, not a single value"},
+    {"SinkWithoutName", "sinks: [{type: file, directory: /x}]", "1:9: a sink needs a name"},
+    {"SinkWithoutType", "sinks: [{name: a}]",
+     "1:9: a sink needs a type\n  HINT: It is file or exec."},
+    {"SinkOfAnUnknownType", "sinks: [{name: a, type: exe, directory: /x}]",
+     "1:25: sinks[].type must be one of file, exec, not \"exe\"\n"
+     "  HINT: Did you mean \"exec\"?"},
+    {"SinkNamedPrint", "sinks: [{name: print, type: file, directory: /x}]",
+     "1:16: \"print\" is the name of the sink that shows a secret to who rotates a key by hand"},
+    {"SinkWithACapital", "sinks: [{name: A, type: file, directory: /x}]",
+     "1:16: the name of a sink must consist of a-z, 0-9 and -, not \"A\""},
+    {"TwoSinksOfOneName",
+     "sinks:\n  - {name: a, type: file, directory: /x}\n"
+     "  - {name: a, type: exec, command: [/x]}\n",
+     "3:12: another sink is named \"a\""},
+    {"FileSinkWithoutDirectory", "sinks: [{name: a, type: file}]",
+     "1:9: a sink of type file needs a directory"},
+    {"FileSinkBelowNothing", "sinks: [{name: a, type: file, directory: x}]",
+     "1:42: sinks[].directory must be a text that begins with /, not \"x\""},
+    {"FileSinkWithACommand", "sinks: [{name: a, type: file, directory: /x, command: [/y]}]",
+     "1:55: a sink of type file takes no command\n  HINT: It takes directory."},
+    {"ExecSinkWithoutCommand", "sinks: [{name: a, type: exec}]",
+     "1:9: a sink of type exec needs a command"},
+    {"ExecSinkWithADirectory", "sinks: [{name: a, type: exec, command: [/y], directory: /x}]",
+     "1:57: a sink of type exec takes no directory\n"
+     "  HINT: It takes command, environment, timeout."},
+    {"CommandFromThePath", "sinks: [{name: a, type: exec, command: [vault, kv]}]",
+     "1:40: the first item of sinks[].command must be an absolute path\n"
+     "  HINT: For example [/usr/local/bin/put-secret, production]."},
+    {"CommandThatIsNothing", "sinks: [{name: a, type: exec, command: []}]",
+     "1:40: the first item of sinks[].command must be an absolute path\n"
+     "  HINT: For example [/usr/local/bin/put-secret, production]."},
+    {"CommandThatIsALine", "sinks: [{name: a, type: exec, command: /x y}]",
+     "1:40: sinks[].command must be a list, not a single value\n"
+     "  HINT: Write [FIRST, SECOND], or [] for none.\n"
+     "keyrota.yaml:1:40: the first item of sinks[].command must be an absolute path\n"
+     "  HINT: For example [/usr/local/bin/put-secret, production]."},
+    {"VariableTwice", "sinks: [{name: a, type: exec, command: [/x], environment: [A=1, A=2]}]",
+     "1:65: sinks[].environment sets \"A\" twice"},
+    {"VariableWithoutName", "sinks: [{name: a, type: exec, command: [/x], environment: [=1]}]",
+     "1:60: an item of sinks[].environment must be NAME=VALUE"},
+    {"VariableOfKeyrota",
+     "sinks: [{name: a, type: exec, command: [/x], environment: [KEYROTA_TOKEN=1]}]",
+     "1:60: an item of sinks[].environment begins with KEYROTA_, as those that keyrota itself "
+     "sets"},
+    {"TimeoutOfNothing", "sinks: [{name: a, type: exec, command: [/x], timeout: 0s}]",
+     "1:55: sinks[].timeout must be from 100ms to 10m, not \"0s\""},
+    {"UnknownOptionOfASink", "sinks: [{name: a, type: file, directry: /x}]",
+     "1:9: a sink of type file needs a directory\n"
+     "keyrota.yaml:1:31: unknown option \"directry\"\n  HINT: Did you mean \"directory\"?"},
     {"MatchTwice",
      "policy:\n  rules:\n    - name: a\n      match: {type: test}\n      match: {team: x}\n",
      "5:7: policy.rules[].match is set twice"},
@@ -1026,6 +1075,101 @@ TEST_F(ConfigTest, AHealthCheckIsAUrlThatIsNeverShown) {
 }
 
 // -------------------------------------------------------------------------------------------------
+// Sinks
+
+constexpr const char* kTwoSinks = R"(sinks:
+  - name: files
+    type: file
+    directory: /var/lib/keyrota/secrets
+  - name: vault
+    type: exec
+    command: [/usr/bin/put, 'a b', 'c,d', '', 'c,d', "${HOME}/x"]
+    environment: ['ADDR=https://vault', "TOKEN=${TOKEN}", EMPTY=]
+    timeout: 5s
+)";
+
+TEST_F(ConfigTest, SinksAreReadInTheirOrderWithTextsAsTheyAre) {
+    EXPECT_THAT(config().sinks, IsEmpty());
+    sources_.environment["TOKEN"] = "hunter2";
+    given_file(kTwoSinks);
+    const std::vector<SinkOptions> sinks = config().sinks;
+    ASSERT_THAT(sinks, SizeIs(2));
+    EXPECT_EQ(sinks[0].name, "files");
+    EXPECT_EQ(sinks[0].type, "file");
+    EXPECT_EQ(sinks[0].directory, "/var/lib/keyrota/secrets");
+    EXPECT_EQ(sinks[0].timeout, 30s);
+    EXPECT_EQ(sinks[1].name, "vault");
+    EXPECT_EQ(sinks[1].type, "exec");
+    EXPECT_THAT(sinks[1].command,
+                ElementsAre("/usr/bin/put", "a b", "c,d", "", "c,d", "/home/somebody/x"));
+    EXPECT_THAT(sinks[1].environment, ElementsAre("ADDR=https://vault", "TOKEN=hunter2", "EMPTY="));
+    EXPECT_EQ(sinks[1].timeout, 5s);
+}
+
+TEST_F(ConfigTest, NoSettingShowsTheEnvironmentOfASink) {
+    sources_.environment["TOKEN"] = "hunter2";
+    given_file(kTwoSinks);
+    EXPECT_EQ(setting("sinks.files.directory"), "/var/lib/keyrota/secrets from keyrota.yaml:4");
+    EXPECT_EQ(setting("sinks.vault.command"),
+              "[/usr/bin/put, a b, c,d, , c,d, ${HOME}/x] from keyrota.yaml:7");
+    EXPECT_EQ(setting("sinks.vault.environment"), "<redacted> from keyrota.yaml:8");
+    EXPECT_EQ(setting("sinks.vault.timeout"), "5s from keyrota.yaml:9");
+    EXPECT_EQ(setting("sinks.files.timeout"), "no such setting");
+    given_file("sinks: [{name: a, type: exec, command: [/x], environment: ['T=hunter2']}]");
+    EXPECT_EQ(setting("sinks.a.environment"), "<redacted> from keyrota.yaml:1");
+    given_file(
+        "sinks: [{name: a, type: exec, command: [/x], environment: [hunter2, \"A=hunter2\\n\"]}]");
+    EXPECT_EQ(errors(),
+              "keyrota.yaml:1:60: an item of sinks[].environment must be NAME=VALUE\n"
+              "keyrota.yaml:1:69: sinks[].environment must not contain line breaks or control "
+              "characters");
+}
+
+TEST_F(ConfigTest, ARotationNeedsASinkThatThereIs) {
+    const std::string sinks = "sinks: [{name: files, type: file, directory: /x}]\n";
+    given_file(sinks + "policy: {defaults: {rotation: {action: rotate, sink: files}}}\n");
+    EXPECT_EQ(config().policy[0].rotation_action, "rotate");
+    EXPECT_EQ(config().policy[0].rotation_sink, "files");
+    given_file(sinks + "policy: {defaults: {rotation: {action: rotate}}}\n");
+    EXPECT_EQ(errors(),
+              "keyrota.yaml:2:40: policy.defaults.rotation.action is rotate, and "
+              "policy.defaults.rotation.sink names no sink that the new secret could go to\n"
+              "  HINT: Name one of those below `sinks` there, or let rotation.action be flag.");
+    sources_.environment["KEYROTA_POLICY_DEFAULTS_ROTATION_SINK"] = "fils";
+    EXPECT_EQ(errors(),
+              "environment KEYROTA_POLICY_DEFAULTS_ROTATION_SINK: policy.defaults.rotation.sink is "
+              "\"fils\", and no sink has this name\n"
+              "  HINT: Did you mean \"files\"?");
+    sources_.environment["KEYROTA_POLICY_DEFAULTS_ROTATION_SINK"] = "files";
+    EXPECT_EQ(errors(), "");
+}
+
+TEST_F(ConfigTest, TheRotationOfARuleIsJudgedWithWhatItInherits) {
+    const std::string sinks = "sinks: [{name: files, type: file, directory: /x}]\n";
+    given_file(sinks +
+               "policy:\n  defaults: {rotation: {sink: files}}\n"
+               "  rules:\n"
+               "    - {name: a, match: {type: test}, rotation: {action: rotate}}\n");
+    EXPECT_EQ(errors(), "");
+    given_file(sinks +
+               "policy:\n  defaults: {rotation: {action: rotate, sink: files}}\n"
+               "  rules:\n"
+               "    - {name: a, match: {type: test}}\n"
+               "    - {name: b, match: {type: test}, rotation: {sink: ''}}\n"
+               "    - {name: c, match: {type: test}, rotation: {action: flag, sink: ''}}\n"
+               "    - {name: d, match: {type: test}, rotation: {sink: print}}\n");
+    EXPECT_EQ(errors(),
+              "keyrota.yaml:6:55: policy.rules[].rotation.action is rotate, and "
+              "policy.rules[].rotation.sink names no sink that the new secret could go to\n"
+              "  HINT: Name one of those below `sinks` there, or let rotation.action be flag.\n"
+              "keyrota.yaml:8:55: policy.rules[].rotation.sink is \"print\", and no sink has this "
+              "name\n"
+              "  HINT: The sinks are files.");
+    given_file("policy: {rules: [{name: a, match: {type: test}, rotation: {sink: x}}]}");
+    EXPECT_THAT(errors(), HasSubstr("HINT: Describe it below `sinks`; there is none yet."));
+}
+
+// -------------------------------------------------------------------------------------------------
 // The table and the example
 
 TEST(Options, HaveUniquePathsAndHelp) {
@@ -1046,6 +1190,8 @@ TEST(Options, OfDefaultsMayBeSetByRulesToo) {
     of_a_rule.insert(of_a_rule.begin(), {"name", "match"});
     EXPECT_EQ(options_in("policy.rules[]"), of_a_rule);
     EXPECT_THAT(options_in("policy"), ElementsAre("defaults", "rules"));
+    EXPECT_THAT(options_in("sinks[]"),
+                ElementsAre("name", "type", "directory", "command", "environment", "timeout"));
     EXPECT_THAT(options_in("data_dir"), IsEmpty());
 }
 
@@ -1070,7 +1216,7 @@ TEST_F(ConfigTest, TheExampleHoldsEveryOptionWithItsDefault) {
     EXPECT_THAT(config().policy, SizeIs(1));
 }
 
-TEST_F(ConfigTest, TheRulesOfTheExampleShowEveryOptionOfARuleAndAreValid) {
+TEST_F(ConfigTest, TheListsOfTheExampleShowEveryOptionOfAnItemAndAreValid) {
     std::string text = text_of(kExample);
     const std::size_t rules = text.find("\n  rules:\n");
     ASSERT_NE(rules, std::string::npos);
@@ -1079,13 +1225,15 @@ TEST_F(ConfigTest, TheRulesOfTheExampleShowEveryOptionOfARuleAndAreValid) {
     given_file(text.substr(0, rules) + uncommented);
     EXPECT_EQ(errors(), "");
     EXPECT_THAT(config().policy, SizeIs(3));
+    EXPECT_THAT(config().sinks, SizeIs(2));
 
     for (const Option& option : options()) {
-        if (!option.path.starts_with("policy.rules[].") || option.path.ends_with(".name")) continue;
-        const std::string end = option.path.substr(std::string("policy.rules[]").size());
+        if (!is_of_list(option) || option.path.ends_with(".name")) continue;
+        const std::size_t item = option.path.find("[]");
+        const std::string end = option.path.substr(item + 2);
         bool shown_somewhere = false;
         for (const Setting& setting : load().settings)
-            shown_somewhere |= setting.path.starts_with("policy.rules.") &&
+            shown_somewhere |= setting.path.starts_with(option.path.substr(0, item) + ".") &&
                                setting.path.ends_with(end) &&
                                setting.origin.find("keyrota.yaml:") != std::string::npos;
         EXPECT_TRUE(shown_somewhere) << option.path;

@@ -48,8 +48,8 @@ std::int64_t threshold_value(const std::string& name, const std::string& text) {
     Option option = *find_option("policy.defaults.usage." + name);
     option.path = "--threshold " + name;
     Config no_config;
-    PolicyRule rule;
-    const Member member = option.member(no_config, rule);
+    ListItem item;
+    const Member member = option.member(no_config, item);
     if (const auto complaint = read_value(option, member, text))
         throw Error(ExitCode::usage, complaint->message, complaint->hint);
     return *std::get<std::int64_t*>(member);
