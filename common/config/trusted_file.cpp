@@ -33,8 +33,8 @@ Complaint written_by_others(const std::string& what, const fs::path& path) {
             fmt::format("Check what is in it, then `chmod go-w {}`.", path.string())};
 }
 
-std::optional<Complaint> distrusted_file(const fs::path& path, const std::string& what, Kept kept,
-                                         const struct stat& status) {
+std::optional<Complaint> distrusted(const fs::path& path, const std::string& what, Kept kept,
+                                    const struct stat& status) {
     if (S_ISDIR(status.st_mode)) return Complaint{what + " is a directory, not a file", ""};
     if (!S_ISREG(status.st_mode)) return Complaint{what + " is not a regular file", ""};
     if (!is_ours(status)) return belongs_to_others(what, path);
@@ -53,6 +53,12 @@ std::optional<Complaint> distrusted_file(const fs::path& path, const std::string
 }
 
 }  // namespace
+
+std::optional<Complaint> distrusted_file(const fs::path& path, const std::string& what) {
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return cannot_be_read(what, errno);
+    return distrusted(path, what, Kept::from_writers, status);
+}
 
 std::optional<Complaint> distrusted_folder(const fs::path& path, const std::string& what) {
     std::error_code error;
@@ -85,8 +91,7 @@ TrustedFile read_trusted_file(const fs::path& path, const std::string& what, Kep
     // Of the open file, not of its name: what is checked is what is read.
     struct stat status {};
     if (::fstat(file.get(), &status) != 0) return refuse(cannot_be_read(what, errno));
-    if (auto complaint = distrusted_file(path, what, kept, status))
-        return refuse(*std::move(complaint));
+    if (auto complaint = distrusted(path, what, kept, status)) return refuse(*std::move(complaint));
 
     TrustedFile read{.text = "", .is_missing = false, .why = {}};
     char buffer[65536];

@@ -28,6 +28,11 @@ struct TrustedFile {
 TrustedFile read_trusted_file(const std::filesystem::path& path, const std::string& what,
                               Kept kept);
 
+/// Why others may have written the file, or may put another in its place; nothing if they cannot.
+/// The same that read_trusted_file asks of one that it reads.
+std::optional<Complaint> distrusted_file(const std::filesystem::path& path,
+                                         const std::string& what);
+
 /// Why others may put something else in the place of `path`; nothing if they cannot. Every folder
 /// above it, and above what its links lead to, must belong to root or to the user who runs keyrota,
 /// and others may write it only if it is sticky, as /tmp is: OpenSSH asks the same of

@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
@@ -140,6 +141,20 @@ pid_t spawn(std::vector<std::string> argv, std::vector<std::string> environment,
     return pid;
 }
 
+// PATH, HOME and the like, and what the program is given, which comes first.
+std::vector<std::string> environment_of(const ProgramOptions& options, const std::string& home) {
+    std::vector<std::string> environment = options.environment;
+    for (std::string variable :
+         {std::string("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+          "HOME=" + home, std::string("LANG=C.UTF-8"), std::string("LC_ALL=C.UTF-8")}) {
+        const std::string start = variable.substr(0, variable.find('=') + 1);
+        if (std::none_of(options.environment.begin(), options.environment.end(),
+                         [&](const std::string& given) { return given.starts_with(start); }))
+            environment.push_back(std::move(variable));
+    }
+    return environment;
+}
+
 int exit_status_of(pid_t pid) {
     int status = 0;
     while (waitpid(pid, &status, 0) < 0)
@@ -180,9 +195,7 @@ ProgramResult run_program(const std::vector<std::string>& argv, const ProgramOpt
     Pipe out = make_pipe(argv[0]);
     Pipe err = make_pipe(argv[0]);
     const pid_t pid =
-        spawn(std::move(command),
-              {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-               "HOME=" + (user ? user->home.string() : "/"), "LANG=C.UTF-8", "LC_ALL=C.UTF-8"},
+        spawn(std::move(command), environment_of(options, user ? user->home.string() : "/"),
               options, out, err);
     out.write_end.close();
     err.write_end.close();

@@ -54,6 +54,7 @@ struct ProgramOptions {
     std::size_t max_output = 65'536;  // bytes kept of each stream: the last ones
     std::string input{};              // its standard input; empty: /dev/null
     bool ends_with_caller = false;    // killed when we are, so that nobody finds it still at work
+    std::vector<std::string> environment{};  // NAME=VALUE, besides or instead of those below
 };
 
 struct ProgramResult {
@@ -65,10 +66,10 @@ struct ProgramResult {
     bool succeeded() const { return exit_status == 0 && !timed_out; }
 };
 
-/// Runs a program to its end. It sees an environment of its own (PATH, HOME, LANG, LC_ALL; nothing
-/// of ours, which may hold passwords), the given standard input, no descriptor of ours, and lives
-/// in its own session, so that Ctrl-C reaches us and not it. At the timeout it is killed with its
-/// process group. What it leaves running in the background is not waited for.
+/// Runs a program to its end. It sees an environment of its own (PATH, HOME, LANG, LC_ALL and what
+/// is given; nothing of ours, which may hold passwords), the given standard input, no descriptor of
+/// ours, and lives in its own session, so that Ctrl-C reaches us and not it. At the timeout it is
+/// killed with its process group. What it leaves running in the background is not waited for.
 /// @param argv the program's absolute path, then its arguments.
 /// @throws Error{config} when it cannot be started at all.
 ProgramResult run_program(const std::vector<std::string>& argv, const ProgramOptions& options = {});

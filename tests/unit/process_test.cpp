@@ -69,6 +69,17 @@ TEST(RunProgram, StartsWithSignalsOpenThoughWeBlockAndIgnoreThem) {
     EXPECT_EQ(status, 128 + SIGPIPE);
 }
 
+TEST(RunProgram, SeesTheVariablesThatItIsGivenInsteadOfOurs) {
+    ProgramOptions options;
+    options.environment = {"HOME=/elsewhere", "A=b=c", "HOMES=2"};
+    const std::string seen = run_program({"/usr/bin/env"}, options).output;
+    EXPECT_NE(seen.find("A=b=c\n"), std::string::npos);
+    EXPECT_NE(seen.find("HOMES=2\n"), std::string::npos);
+    EXPECT_NE(seen.find("HOME=/elsewhere\n"), std::string::npos);
+    EXPECT_EQ(seen.find("HOME="), seen.rfind("HOME="));
+    EXPECT_NE(seen.find("PATH=/"), std::string::npos);
+}
+
 TEST(RunProgram, KillsTheWholeGroupAtTheTimeout) {
     ProgramOptions options;
     options.timeout = 200ms;
