@@ -14,6 +14,7 @@
 #include "prune/prune.h"
 #include "review_permissions/review_permissions.h"
 #include "rollup_usage/rollup_usage.h"
+#include "rotate_keys/rotate_keys.h"
 #include "verify_audit/verify_audit.h"
 #include "watch_usage/watch_usage.h"
 
@@ -25,6 +26,8 @@ constexpr Job kJobs[] = {
      plan_expire_keys},
     {"rollup-usage", "make hourly figures of the samples that gateways append", "2-59/5 * * * *",
      plan_rollup_usage},
+    {"rotate-keys", "make and deliver the keys that take others' places, and retire those",
+     "*/15 * * * *", plan_rotate_keys},
     {"watch-usage", "flag keys whose calls go wrong, come near their limit, or expose the key",
      "20 * * * *", plan_watch_usage},
     {"notify-owners", "tell owners what they must know of their keys, and deliver what waits",

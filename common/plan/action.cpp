@@ -10,6 +10,8 @@ namespace {
 
 constexpr Action kActions[] = {
     {"expire", sql::expire, true},
+    {"rotate", sql::rotate, false},
+    {"retire", sql::retire, false},
 };
 
 constexpr std::int64_t kFloor = 20;

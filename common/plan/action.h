@@ -7,8 +7,8 @@
 
 namespace keyrota {
 
-/// A change to keys. Its statement takes :ids and :as_of, repeats the condition that justifies it
-/// and returns (ids, befores, afters, total) of what it changed.
+/// A change to keys. Its statement takes :ids, :as_of and :silent_after_us (config usage), repeats
+/// the condition that justifies it and returns (ids, befores, afters, total) of what it changed.
 struct Action {
     const char* name;  // as checks name it in their column `action`
     Statement statement;

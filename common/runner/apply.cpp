@@ -56,11 +56,13 @@ std::int64_t apply_batch(Run& run, CheckReport& report, const Action& action, co
     std::string text = action.statement.text;
     static constexpr std::string_view kSkip = " skip locked";
     if (locked == Locked::wait) text.erase(text.find(kSkip), kSkip.size());
+    const std::int64_t silent_after_us = run.config.usage.silent_after.count();
     Counts counts;
     run.in_batch([&] {
         counts = {};
-        const Row done = run.session.one({action.statement.name, text.c_str()},
-                                         {{"ids", batch.ids}, {"as_of", run.as_of}});
+        const Row done = run.session.one(
+            {action.statement.name, text.c_str()},
+            {{"ids", batch.ids}, {"as_of", run.as_of}, {"silent_after_us", silent_after_us}});
         counts.applied = done.int64("total");
         if (counts.applied == 0) return;
         const std::int64_t block_id = open_audit_block(run.session);

@@ -181,20 +181,77 @@ create function keyrota.alert_threshold(name text, of_key jsonb, of_owner jsonb,
     language sql immutable parallel safe
     return coalesce((of_key ->> name)::bigint, (of_owner ->> name)::bigint, of_rule);
 
--- One rotation of one key (key_id: the predecessor), from request to retirement.
+-- One rotation of one key (key_id: the predecessor), from request to retirement. Whoever changes one holds its key's lock.
 create table keyrota.rotation (
     key_id bigint not null,
     token uuid not null,  -- makes every step and the sink idempotent
     successor_id bigint,
+    -- Made at tries of which nobody knows whether the sink has their secret; they end once another is delivered.
+    earlier_successor_ids bigint[] not null default '{}',
     reason text not null check (reason in ('scheduled', 'breach', 'leaver', 'manual')),
     state text not null
         check (state in ('requested', 'created', 'delivered', 'verified', 'retiring', 'retired', 'failed', 'cancelled')),
-    sink text,
-    overlap interval,
+    sink text,                           -- by its name in the configuration; print: by hand, on a terminal
+    overlap interval not null default '0',
+    held boolean not null default false, -- by hand: nothing moves it on
     tries integer not null default 0,
     retry_at timestamptz,
-    failure text,
+    failure text,                        -- why the last try failed, or why it came to nothing
+    predecessor_expires_at timestamptz,  -- before the rotation began: what cancelling it gives back
+    claimed_pid integer,                 -- the connection that is delivering it
+    claimed_start timestamptz,
     requested_at timestamptz not null default now(),
+    delivered_at timestamptz,
     changed_at timestamptz not null default now(),
     primary key (key_id, token)
 );
+-- A key has one rotation at a time.
+create unique index rotation_unfinished_idx on keyrota.rotation (key_id) where state not in ('retired', 'cancelled');
+
+-- Whether the connection that delivers it is still there; as keyrota.lease_lives.
+create function keyrota.rotation_is_claimed(r keyrota.rotation) returns boolean
+    language sql volatile
+    return r.claimed_pid is not null
+           and exists (select from pg_stat_activity a
+                        where a.pid = r.claimed_pid and a.pid <> pg_backend_pid()
+                          and (a.backend_start is null or a.backend_start = r.claimed_start));
+
+-- A rotation as the audit trail keeps it.
+create function keyrota.rotation_record(r keyrota.rotation) returns jsonb
+    language sql stable parallel safe
+    return jsonb_build_object(
+        'token', r.token, 'successor_id', r.successor_id, 'earlier_successor_ids', to_jsonb(r.earlier_successor_ids),
+        'reason', r.reason, 'state', r.state, 'sink', r.sink,
+        'overlap_us', (extract(epoch from r.overlap) * 1000000)::bigint, 'held', r.held, 'tries', r.tries,
+        'retry_at_us', keyrota.micros(r.retry_at), 'failure', r.failure,
+        'predecessor_expires_at_us', keyrota.micros(r.predecessor_expires_at),
+        'requested_at_us', keyrota.micros(r.requested_at), 'delivered_at_us', keyrota.micros(r.delivered_at));
+
+-- Predecessors in their overlap, with all that its end is judged by.
+create view keyrota.overlap as
+select r.key_id, r.token, r.successor_id, r.reason, r.state, r.held, s.retire_at, a.last_used_at,
+       p.rotation_silence_after as silence_after, p.rotation_still_used as still_used, p.usage_unused_after as unused_after,
+       successor_state.status = 'active' as successor_is_active, successor_state.expires_at as successor_expires_at,
+       successor_activity.last_used_at as successor_last_used_at
+  from keyrota.rotation r
+  join keyrota.api_key k on k.key_id = r.key_id
+  join keyrota.api_key_state s on s.key_id = r.key_id
+  join keyrota.policy_rule p on p.policy_rule_id = k.policy_rule_id
+  left join keyrota.api_key_activity a on a.key_id = r.key_id
+  left join keyrota.api_key_state successor_state on successor_state.key_id = r.successor_id
+  left join keyrota.api_key_activity successor_activity on successor_activity.key_id = r.successor_id
+ where r.state in ('delivered', 'verified', 'retiring') and s.status <> 'expired' and s.retire_at is not null;
+
+-- Whether a predecessor can be retired: its time has come, its successor works, and either the policy does not wait for
+-- more, or usage is known and says that the successor is in use and the predecessor silent (or, where nobody ever used the
+-- successor, that the predecessor is as unused as a key can be).
+create function keyrota.overlap_is_over(o keyrota.overlap, as_of timestamptz, known_since timestamptz) returns boolean
+    language sql immutable parallel safe
+    return not o.held and o.retire_at <= as_of and coalesce(o.successor_is_active, false)
+           and coalesce(o.successor_expires_at > as_of, true)
+           and (o.still_used = 'retire'
+                or (coalesce(known_since <= as_of - o.silence_after, false)
+                    and coalesce(o.last_used_at <= as_of - o.silence_after, true)
+                    and o.successor_last_used_at is not null)
+                or (coalesce(known_since <= as_of - o.unused_after, false)
+                    and coalesce(o.last_used_at <= as_of - o.unused_after, true)));

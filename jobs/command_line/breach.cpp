@@ -50,14 +50,18 @@ void declare_leaver(Command& app, Program& program) {
     const auto given = std::make_shared<Given>();
     Command leaver = app.add(
         "leaver",
-        "Let go of an owner: inactive, their keys handed to the fallback owner and switched off",
-        {{"keyrota leaver ada@example.com", "keyrota leaver 7 --to bo@example.com --dry-run"},
+        "Let go of an owner: inactive, their keys handed to the fallback owner and rotated, or "
+        "switched off",
+        {{"keyrota leaver ada@example.com", "keyrota leaver 7 --to bo@example.com --dry-run",
+          "keyrota leaver ada@example.com --deactivate"},
          {ExitCode::config, ExitCode::database}});
     leaver.option("OWNER", given->owner, "who has left: an email address or owner_id").required();
     leaver
         .option("--to", given->options.to,
                 "who has their keys from now on; without it their fallback owner")
         .type("OWNER");
+    leaver.flag("--deactivate", given->options.deactivate,
+                "switch all of the keys off; without it those are rotated that have a sink");
     leaver.flag("--dry-run", given->options.dry_run, "show what would be; change nothing");
     leaver.flag("--yes", given->options.yes, "do not ask, as it is done above 100 keys");
     leaver.runs(program, [given, &program] {

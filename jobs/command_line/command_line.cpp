@@ -99,6 +99,8 @@ ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
     declare_keys(commands, program);
     declare_breach(commands, program);
     declare_leaver(commands, program);
+    declare_rotate(commands, program);
+    declare_rotations(commands, program);
     declare_verify_secret(commands, program);
     declare_owners(commands, program);
     declare_teams(commands, program);

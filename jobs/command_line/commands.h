@@ -19,6 +19,8 @@ void declare_keys(Command& app, Program& program);
 void declare_keys_import(Command& keys, Program& program);
 void declare_breach(Command& app, Program& program);
 void declare_leaver(Command& app, Program& program);
+void declare_rotate(Command& app, Program& program);
+void declare_rotations(Command& app, Program& program);
 void declare_verify_secret(Command& app, Program& program);
 void declare_owners(Command& app, Program& program);
 void declare_owners_import(Command& owners, Program& program);

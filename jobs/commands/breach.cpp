@@ -13,6 +13,7 @@
 #include "postgres/database.h"
 #include "report/escape.h"
 #include "report/facts.h"
+#include "rotation/by_command.h"
 #include "rotation/rotation.h"
 
 namespace keyrota {
@@ -23,13 +24,13 @@ constexpr std::size_t kFirst = 20;
 constexpr std::size_t kNameWidth = 40;
 constexpr Statement kNow{"now", "select keyrota.micros(now()) as now"};
 
-using KeyIds = std::vector<std::int64_t>;
-
 struct BreachReport {
     std::int64_t ended = 0;
     std::int64_t ended_before = 0;
     std::int64_t imported = 0;
     std::int64_t unknown = 0;        // secrets
+    std::int64_t successors = 0;     // delivered
+    std::int64_t undelivered = 0;    // the sink did not take them yet
     std::vector<std::string> first;  // of those that end, for people
 };
 
@@ -37,6 +38,7 @@ struct BreachReport {
 struct BreachBatch {
     KeyIds all;     // that are still there
     KeyIds native;  // ours to end
+    KeyIds active;  // that may have a successor
 };
 
 BreachBatch judge_batch(Session& session, const KeyIds& ids, BreachReport& report) {
@@ -48,8 +50,10 @@ BreachBatch judge_batch(Session& session, const KeyIds& ids, BreachReport& repor
             continue;
         }
         batch.native.push_back(key.int64("key_id"));
-        ++(key.int64("is_expired") != 0 ? report.ended_before : report.ended);
-        if (key.int64("is_expired") == 0 && report.first.size() < kFirst)
+        const bool is_expired = key.text("status") == "expired";
+        if (key.text("status") == "active") batch.active.push_back(key.int64("key_id"));
+        ++(is_expired ? report.ended_before : report.ended);
+        if (!is_expired && report.first.size() < kFirst)
             report.first.push_back(
                 fmt::format("{}  {}  {}  {}", key.int64("key_id"), for_terminal(key.text("masked")),
                             shortened(for_terminal(key.text("name")), kNameWidth),
@@ -68,7 +72,7 @@ std::string breaches_json(const KeyIds& ids, const BreachedKeys& breached) {
 
 // One transaction: lock, judge, end, mark, find, audit, seal.
 void end_batch(Session& session, const KeyIds& ids, const BreachedKeys& breached,
-               BreachReport& report) {
+               const std::string& default_sink, BreachReport& report) {
     BreachReport done = report;
     Transaction transaction(session);
     lock_keys(session, ids);
@@ -78,19 +82,33 @@ void end_batch(Session& session, const KeyIds& ids, const BreachedKeys& breached
                             .actor = audit_actor(),
                             .reason = "breach"};
     const std::string why = R"({"reason": "breach"})";
-    const KeyIds ended = end_keys(session, act, batch.native, {act.as_of, "key.breach", why});
+    end_keys(session, act, batch.native, {act.as_of, "key.breach", why});
     session.execute(sql::breach_mark, {{"ids", id_array(batch.native)},
-                                       {"ended", id_array(ended)},
+                                       {"active", id_array(batch.active)},
+                                       text_or_null("default_sink", default_sink),
                                        {"as_of", act.as_of},
                                        {"block_id", act.block_id},
                                        {"actor", act.actor},
                                        {"why", why}});
-    session.execute(sql::breach_overlaps, {{"ids", id_array(batch.native)}, {"as_of", act.as_of}});
     session.execute(sql::breach_findings,
                     {{"breaches", breaches_json(batch.all, breached)}, {"as_of", act.as_of}});
     seal_audit_block(session, act.block_id);
     transaction.commit();
     report = std::move(done);
+}
+
+// Successors at once, where the policy says into what they are delivered. What fails here the job
+// rotate-keys tries again.
+void deliver_successors(Session& session, const Config& config, const BreachedKeys& breached,
+                        BreachReport& report) {
+    KeyIds ids;
+    for (const auto& [key_id, evidence] : breached.evidence) ids.push_back(key_id);
+    Delivering delivering = by_command(session, config);
+    delivering.only = std::move(ids);
+    deliver_rotations(delivering, [&](const RotationOutcome& outcome) {
+        ++(outcome.kind == RotationOutcome::Kind::delivered ? report.successors
+                                                            : report.undelivered);
+    });
 }
 
 std::vector<KeyIds> batches_of(const BreachedKeys& breached, std::int64_t size) {
@@ -122,8 +140,16 @@ void print_text(const BreachReport& report, bool dry_run, std::ostream& out) {
         fmt::print(
             out, "{} on no key of this database\n",
             report.unknown == 1 ? "1 secret is" : fmt::format("{} secrets are", report.unknown));
-    if (report.ended > 0 && !dry_run)
-        out << "They have no successors: `keyrota keys create` makes new keys for their owners.\n";
+    if (dry_run) return;
+    if (report.successors > 0)
+        fmt::print(out, "{} {} delivered\n", report.successors,
+                   report.successors == 1 ? "successor was" : "successors were");
+    if (report.undelivered > 0)
+        fmt::print(out, "{} not delivered yet: `keyrota rotations list` says why\n",
+                   report.undelivered);
+    if (report.ended > report.successors + report.undelivered)
+        out << "Without a sink they have no successors: `keyrota keys create` makes new keys for "
+               "their owners.\n";
 }
 
 void print_json(const BreachReport& report, bool dry_run, std::ostream& out) {
@@ -131,6 +157,8 @@ void print_json(const BreachReport& report, bool dry_run, std::ostream& out) {
     facts.add("dry_run", Json{dry_run ? "true" : "false"});
     facts.add("ended", report.ended);
     facts.add("ended_before", report.ended_before);
+    facts.add("successors", report.successors);
+    facts.add("undelivered", report.undelivered);
     facts.add("imported", report.imported);
     facts.add("unknown", report.unknown);
     out << facts.json() << "\n";
@@ -158,18 +186,21 @@ ExitCode breach(const Config& config, const BreachSource& source, const BreachOp
 
     BreachReport report;
     report.unknown = breached.unknown;
+    const std::string default_sink = config.policy.back().rotation_sink;
     for (const KeyIds& batch : batches_of(breached, config.limits.batch_size)) {
         if (options.dry_run)
             judge_batch(session, batch, report);
         else
             with_retries(static_cast<int>(config.limits.max_tries),
-                         [&] { end_batch(session, batch, breached, report); });
+                         [&] { end_batch(session, batch, breached, default_sink, report); });
     }
+    if (!options.dry_run) deliver_successors(session, config, breached, report);
     if (options.format == Format::json)
         print_json(report, options.dry_run, out);
     else
         print_text(report, options.dry_run, out);
-    return report.unknown + report.imported > 0 ? ExitCode::partial : ExitCode::done;
+    return report.unknown + report.imported + report.undelivered > 0 ? ExitCode::partial
+                                                                     : ExitCode::done;
 }
 
 }  // namespace keyrota

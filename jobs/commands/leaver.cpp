@@ -10,7 +10,9 @@
 #include "commands/find_named.h"
 #include "error/error.h"
 #include "jobs_sql.h"
+#include "policy/policy.h"
 #include "postgres/database.h"
+#include "rotation/by_command.h"
 
 namespace keyrota {
 namespace {
@@ -38,6 +40,8 @@ struct Leaving {
     std::int64_t keys = 0;
     std::int64_t switched_off = 0;
     std::int64_t imported = 0;
+    KeyIds rotating{};            // those that live on with another secret
+    std::int64_t successors = 0;  // delivered
 };
 
 Leaving look_at(Session& session, const std::string& owner, const std::string& to) {
@@ -54,8 +58,25 @@ Leaving look_at(Session& session, const std::string& owner, const std::string& t
     return leaving;
 }
 
+// Which keys are rotated, in the present transaction; asks for it unless only looking.
+KeyIds rotate(Session& session, const Config& config, const Leaving& leaving,
+              const ActOfRotation& act) {
+    KeyIds rotating;
+    KeyIds asked_for;
+    if (!leaving.to_owner_id) return rotating;
+    const std::string& sink = config.policy.back().rotation_sink;
+    for (const Row& row : session.rows(sql::leaver_rotating, {{"owner_id", leaving.owner_id},
+                                                              text_or_null("default_sink", sink),
+                                                              {"as_of", act.as_of}})) {
+        rotating.push_back(row.int64("key_id"));
+        if (row.int64("is_under_way") == 0) asked_for.push_back(row.int64("key_id"));
+    }
+    if (act.block_id != 0) request_rotations(session, act, asked_for);
+    return rotating;
+}
+
 // One transaction, the owner's row first: of two at once one comes after the other.
-void leave(Session& session, Leaving& leaving) {
+void leave(Session& session, const Config& config, const LeaverOptions& options, Leaving& leaving) {
     Transaction transaction(session);
     const std::int64_t block_id = open_audit_block(session);
     const auto done = session.row(
@@ -66,9 +87,15 @@ void leave(Session& session, Leaving& leaving) {
                       .before = done->text("before"),
                       .after = done->text("after"),
                       .why = R"({"changed": "active", "reason": "leaver"})"});
+    const ActOfRotation act{.block_id = block_id,
+                            .as_of = session.one(kNow).instant("now"),
+                            .actor = audit_actor(),
+                            .reason = "leaver"};
+    leaving.rotating = options.deactivate ? KeyIds() : rotate(session, config, leaving, act);
     const Row keys = session.one(sql::leaver_keys, {{"owner_id", leaving.owner_id},
                                                     {"to_owner_id", leaving.to_owner_id},
-                                                    {"as_of", session.one(kNow).instant("now")},
+                                                    {"rotating", id_array(leaving.rotating)},
+                                                    {"as_of", act.as_of},
                                                     {"block_id", block_id},
                                                     {"actor", audit_actor()}});
     leaving.keys = keys.int64("handed_or_off");
@@ -77,12 +104,28 @@ void leave(Session& session, Leaving& leaving) {
     transaction.commit();
 }
 
+// As it is before anything is done: for the question, and for a dry run.
+KeyIds rotating_now(Session& session, const Config& config, const Leaving& leaving) {
+    const Transaction rolled_back(session);
+    return rotate(session, config, leaving, {.as_of = session.one(kNow).instant("now")});
+}
+
+void deliver_successors(Session& session, const Config& config, Leaving& leaving) {
+    if (leaving.rotating.empty()) return;
+    Delivering delivering = by_command(session, config);
+    delivering.only = leaving.rotating;
+    deliver_rotations(delivering, [&](const RotationOutcome& outcome) {
+        leaving.successors += outcome.kind == RotationOutcome::Kind::delivered ? 1 : 0;
+    });
+}
+
 void print_leaving(const Leaving& leaving, bool dry_run, std::ostream& out) {
     fmt::print(out, "owner {} {} inactive{}\n", leaving.owner_id, dry_run ? "would be" : "is",
                dry_run ? "; nothing was changed" : "");
     if (leaving.to_owner_id)
-        fmt::print(out, "{} handed to owner {}, {} of them switched off\n", leaving.keys,
-                   *leaving.to_owner_id, leaving.switched_off);
+        fmt::print(out, "{} handed to owner {}: {} {}, {} switched off\n", leaving.keys,
+                   *leaving.to_owner_id, leaving.rotating.size(),
+                   dry_run ? "would be rotated" : "rotated", leaving.switched_off);
     else
         fmt::print(out, "{} switched off; there is no fallback owner who could have them\n",
                    leaving.switched_off);
@@ -90,9 +133,14 @@ void print_leaving(const Leaving& leaving, bool dry_run, std::ostream& out) {
         fmt::print(out, "{} imported: end {} where {} from\n", leaving.imported,
                    leaving.imported == 1 ? "it" : "them",
                    leaving.imported == 1 ? "it comes" : "they come");
-    if (leaving.switched_off > 0 && !dry_run)
-        out << "They have no successors: `keyrota keys create` makes new keys where they are "
-               "needed.\n";
+    if (dry_run) return;
+    const auto waiting = static_cast<std::int64_t>(leaving.rotating.size()) - leaving.successors;
+    if (waiting > 0)
+        fmt::print(out, "{} not delivered by this: `keyrota rotations list` shows their state\n",
+                   waiting);
+    if (leaving.switched_off > 0)
+        out << "What is switched off has no successor: `keyrota keys create` makes new keys where "
+               "they are needed.\n";
 }
 
 }  // namespace
@@ -101,11 +149,16 @@ ExitCode leaver(const Config& config, const std::string& owner, const LeaverOpti
                 std::ostream& out, std::ostream& errors) {
     Session session = open_session(config, Access::runner);
     Leaving leaving = look_at(session, owner, options.to);
+    if (!options.deactivate) leaving.rotating = rotating_now(session, config, leaving);
+    leaving.switched_off -= static_cast<std::int64_t>(leaving.rotating.size());
     if (!options.dry_run) {
         if (leaving.switched_off > kAsksAbove && !options.yes)
             confirm(fmt::format("{} keys stop working at once.", leaving.switched_off),
                     std::to_string(leaving.switched_off), errors);
-        with_retries(static_cast<int>(config.limits.max_tries), [&] { leave(session, leaving); });
+        if (!options.deactivate) refresh_policy(session, config.policy);
+        with_retries(static_cast<int>(config.limits.max_tries),
+                     [&] { leave(session, config, options, leaving); });
+        deliver_successors(session, config, leaving);
     }
     print_leaving(leaving, options.dry_run, out);
     return ExitCode::done;

@@ -8,3 +8,4 @@ select k.key_id, '' as detail, 2 as severity, null::text as action, k.created_at
    and (s.expires_at is null or s.expires_at > keyrota.instant(:as_of))
    and k.created_at > keyrota.instant(:as_of) - p.rotation_max_age
    and k.created_at <= keyrota.instant(:as_of) - p.rotation_max_age + p.rotation_notice_before
+   and not exists (select from keyrota.rotation r where r.key_id = k.key_id and r.state not in ('retired', 'cancelled'))

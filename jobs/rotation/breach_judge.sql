@@ -1,6 +1,6 @@
 -- How keys stand that somebody else may know.
 select k.key_id, k.prefix || '...' || k.hint as masked, k.name, o.email as owner, (k.source <> 'native')::int::bigint as is_imported,
-       k.source, (s.status = 'expired')::int::bigint as is_expired
+       k.source, s.status
   from keyrota.api_key k
   join keyrota.api_key_state s on s.key_id = k.key_id
   left join keyrota.owner o on o.owner_id = k.owner_id

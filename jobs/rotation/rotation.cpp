@@ -23,13 +23,60 @@ std::string successors_json(const std::vector<Successor>& successors,
     return "[" + json + "]";
 }
 
+KeyIds key_ids(const std::vector<Row>& rows) {
+    KeyIds ids;
+    for (const Row& row : rows) ids.push_back(row.int64("key_id"));
+    return ids;
+}
+
 }  // namespace
 
+std::vector<RotationId> request_rotations(Session& session, const ActOfRotation& act,
+                                          const KeyIds& ids, const RotationWish& wish) {
+    std::optional<std::int64_t> overlap;
+    if (wish.overlap) overlap = wish.overlap->count();
+    std::vector<RotationId> requested;
+    for (const Row& row :
+         session.rows(sql::rotation_request, {{"ids", id_array(ids)},
+                                              {"reason", act.reason},
+                                              text_or_null("sink", wish.sink.value_or("")),
+                                              {"overlap", overlap},
+                                              {"as_of", act.as_of},
+                                              {"block_id", act.block_id},
+                                              {"run_id", act.run_id},
+                                              {"actor", act.actor}}))
+        requested.push_back({row.int64("key_id"), row.text("token")});
+    return requested;
+}
+
+KeyIds change_rotations(Session& session, const ActOfRotation& act, const char* action,
+                        const std::vector<RotationChange>& changes) {
+    if (changes.empty()) return {};
+    KeyIds ids;
+    std::string json;
+    for (const RotationChange& change : changes) {
+        ids.push_back(change.rotation.key_id);
+        json += fmt::format(
+            R"({}{{"key_id": {}, "token": "{}", "was_state": "{}", "was_successor_id": {}, )"
+            R"("becomes": {}, "why": {}}})",
+            json.empty() ? "" : ", ", change.rotation.key_id, change.rotation.token,
+            change.was_state,
+            change.was_successor_id ? std::to_string(*change.was_successor_id) : "null",
+            change.becomes, change.why);
+    }
+    return key_ids(session.rows(sql::rotation_change, {{"changes", "[" + json + "]"},
+                                                       {"ids", id_array(ids)},
+                                                       {"as_of", act.as_of},
+                                                       {"action", action},
+                                                       {"block_id", act.block_id},
+                                                       {"run_id", act.run_id},
+                                                       {"actor", act.actor}}));
+}
+
 std::vector<Successor> make_successors(Session& session, const ActOfRotation& act,
-                                       const std::vector<Predecessor>& predecessors,
-                                       const RotationStart& start) {
+                                       const std::vector<Predecessor>& predecessors) {
     std::vector<Successor> successors;
-    std::vector<std::int64_t> ids;
+    KeyIds ids;
     for (const Predecessor& predecessor : predecessors) {
         successors.push_back({0, predecessor.key_id, Secret(predecessor.prefix)});
         ids.push_back(predecessor.key_id);
@@ -38,13 +85,9 @@ std::vector<Successor> make_successors(Session& session, const ActOfRotation& ac
     for (const Row& row : session.rows(sql::rotation_successors,
                                        {{"successors", successors_json(successors, predecessors)},
                                         {"ids", id_array(ids)},
-                                        {"as_of", act.as_of},
-                                        {"reason", act.reason},
-                                        {"state", start.state},
-                                        {"sink", start.sink},
-                                        {"overlap", start.overlap.count()}}))
+                                        {"as_of", act.as_of}}))
         successor_ids[row.int64("key_id")] = row.int64("successor_id");
-    std::vector<std::int64_t> made;
+    KeyIds made;
     for (Successor& successor : successors) {
         successor.key_id = successor_ids.at(successor.predecessor_id);
         made.push_back(successor.key_id);
@@ -57,27 +100,41 @@ std::vector<Successor> make_successors(Session& session, const ActOfRotation& ac
     return successors;
 }
 
-std::vector<std::int64_t> end_keys(Session& session, const ActOfRotation& act,
-                                   const std::vector<std::int64_t>& ids, const Ending& ending) {
-    std::vector<std::int64_t> ended;
-    for (const Row& row : session.rows(sql::rotation_end_keys, {{"as_of", act.as_of},
-                                                                {"ends_at", ending.ends_at},
-                                                                {"ids", id_array(ids)},
-                                                                {"block_id", act.block_id},
-                                                                {"action", ending.action},
-                                                                {"run_id", act.run_id},
-                                                                {"actor", act.actor},
-                                                                {"why", ending.why}}))
-        ended.push_back(row.int64("key_id"));
-    return ended;
+KeyIds end_keys(Session& session, const ActOfRotation& act, const KeyIds& ids,
+                const Ending& ending) {
+    if (ids.empty()) return {};
+    return key_ids(session.rows(sql::rotation_end_keys, {{"as_of", act.as_of},
+                                                         {"ends_at", ending.ends_at},
+                                                         {"ids", id_array(ids)},
+                                                         {"block_id", act.block_id},
+                                                         {"action", ending.action},
+                                                         {"run_id", act.run_id},
+                                                         {"actor", act.actor},
+                                                         {"why", ending.why}}));
 }
 
-void lock_keys(Session& session, const std::vector<std::int64_t>& ids) {
-    session.rows(sql::rotation_lock_keys, {{"ids", id_array(ids)}});
+KeyIds lock_keys(Session& session, const KeyIds& ids) {
+    return key_ids(session.rows(sql::rotation_lock_keys, {{"ids", id_array(ids)}}));
 }
 
-std::string id_array(const std::vector<std::int64_t>& ids) {
+KeyIds lock_free_keys(Session& session, const KeyIds& ids) {
+    const std::string text = std::string(sql::rotation_lock_keys.text) + " skip locked";
+    return key_ids(
+        session.rows({sql::rotation_lock_keys.name, text.c_str()}, {{"ids", id_array(ids)}}));
+}
+
+std::string id_array(const KeyIds& ids) {
     return fmt::format("{{{}}}", fmt::join(ids, ","));
+}
+
+KeyIds ids_of(const std::string& array) {
+    KeyIds ids;
+    for (std::size_t begin = 1; begin < array.size() && array[begin] != '}';) {
+        const std::size_t end = array.find_first_of(",}", begin);
+        ids.push_back(std::stoll(array.substr(begin, end - begin)));
+        begin = end + 1;
+    }
+    return ids;
 }
 
 std::chrono::microseconds successor_lifetime(Session& session, const std::vector<PolicyRule>& rules,

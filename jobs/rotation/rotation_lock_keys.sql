@@ -1,4 +1,5 @@
--- Takes keys for a transaction, in their order.
+-- Takes keys for a transaction, in their order; others' rows are waited for, or skipped where `skip locked` is put behind it.
+-- A gateway that looks a key up waits for none of it.
 select k.key_id
   from keyrota.api_key k
   join keyrota.api_key_state s on s.key_id = k.key_id

@@ -1,6 +1,6 @@
--- A successor for each of these keys, with the row of its rotation: name, type, environment, prefix, scopes, plan, limit,
--- owner, policy rule and lineage are the predecessor's; secret and end date are its own (a lifetime of 0: none). The caller
--- holds the predecessors' locks.
+-- A successor for each of these keys: name, type, environment, prefix, scopes, plan, limit, owner, policy rule and lineage
+-- are the predecessor's; secret and end date are its own (a lifetime of 0: none). The caller holds the predecessors' locks
+-- and writes into their rotations who took their place.
 with asked as (
     select nextval('keyrota.api_key_key_id_seq') as successor_id, a.key_id, a.hint, decode(a.secret_hash, 'hex') as secret_hash,
            keyrota.instant(:as_of) + nullif(a.lifetime_us, 0) * interval '1 microsecond' as expires_at
@@ -20,8 +20,4 @@ with asked as (
 ), activity as (
     insert into keyrota.api_key_activity (key_id) select successor_id from asked
 )
-insert into keyrota.rotation (key_id, token, successor_id, reason, state, sink, overlap, requested_at, changed_at)
-select a.key_id, gen_random_uuid(), a.successor_id, :reason, :state, :sink,
-       cast(:overlap as bigint) * interval '1 microsecond', keyrota.instant(:as_of), keyrota.instant(:as_of)
-  from asked a
-returning key_id, successor_id
+select key_id, successor_id from asked

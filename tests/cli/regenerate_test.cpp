@@ -71,14 +71,15 @@ TEST_F(Regenerate, TheTrailHoldsBothKeysInOneBlockAndNoSecret) {
     const auto made = object(regenerate({"--yes", "--json"}));
     EXPECT_EQ(made->getValue<int>("predecessor_id"), 1);
     const std::string secret = made->getValue<std::string>("secret");
-    EXPECT_THAT(texts("select key_id || ' ' || action from keyrota.audit_entry"
-                      " where key_id > 0 order by key_id"),
-                ElementsAre("1 key.retire", "2 key.create"));
+    EXPECT_THAT(
+        texts("select key_id || ' ' || action from keyrota.audit_entry"
+              " where key_id > 0 order by key_id, action"),
+        ElementsAre("1 key.retire", "1 rotation.deliver", "1 rotation.request", "2 key.create"));
     EXPECT_EQ(number("select count(distinct block_id) from keyrota.audit_entry where key_id > 0"),
               1);
     EXPECT_EQ(text("select (payload::jsonb -> 'before' ->> 'status', payload::jsonb -> 'after'"
                    " ->> 'status', payload::jsonb -> 'why') from keyrota.audit_entry"
-                   " where key_id = 1"),
+                   " where key_id = 1 and action = 'key.retire'"),
               R"((active,expired,"{""reason"": ""manual"", ""successor_id"": 2}"))");
     EXPECT_EQ(text("select payload::jsonb -> 'after' from keyrota.audit_entry where key_id = 2"),
               text("select keyrota.key_record(k, s) from keyrota.api_key k"

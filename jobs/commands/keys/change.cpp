@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include "audit/audit.h"
 #include "commands/confirm.h"
@@ -236,14 +237,7 @@ ExitCode apply(Change& change) {
 }
 
 void require_sense(KeyAction action, const KeySelection& selection, const KeyWishes& wishes) {
-    const KeyFilter& filter = selection.filter;
-    const bool is_filtered = !filter.name.empty() || !filter.owner.empty() || !filter.team.empty();
-    if (selection.keys.empty() && !is_filtered)
-        throw Error(ExitCode::usage, "which keys?",
-                    "Name KEYs, or select them by --match GLOB, --owner OWNER or --team TEAM.");
-    if (!selection.keys.empty() && is_filtered)
-        throw Error(ExitCode::usage, "KEYs cannot stand beside --match, --owner and --team",
-                    "Either name the keys or select them.");
+    require_selection(selection);
     if (action == KeyAction::update && wishes.is_empty())
         throw Error(ExitCode::usage, "update what?",
                     "`keyrota keys update --help` lists what can be set.");
@@ -275,6 +269,29 @@ void show(const Change& change, std::ostream& out) {
 }
 
 }  // namespace
+
+void require_selection(const KeySelection& selection) {
+    const KeyFilter& filter = selection.filter;
+    const bool is_filtered = !filter.name.empty() || !filter.owner.empty() || !filter.team.empty();
+    if (selection.keys.empty() && !is_filtered)
+        throw Error(ExitCode::usage, "which keys?",
+                    "Name KEYs, or select them by --match GLOB, --owner OWNER or --team TEAM.");
+    if (!selection.keys.empty() && is_filtered)
+        throw Error(ExitCode::usage, "KEYs cannot stand beside --match, --owner and --team",
+                    "Either name the keys or select them.");
+}
+
+void for_each_selected_key(Session& session, const KeySelection& selection,
+                           const std::function<void(std::int64_t)>& use) {
+    if (selection.keys.empty()) {
+        for_each_key(session, selection.filter, {},
+                     [&](const Row& key) { use(key.int64("key_id")); });
+        return;
+    }
+    std::set<std::int64_t> ids;
+    for (const std::string& key : selection.keys) ids.insert(find_key(session, key));
+    for (const std::int64_t key_id : ids) use(key_id);
+}
 
 ExitCode keys_change(const Config& config, KeyAction action, const KeySelection& selection,
                      const KeyWishes& wishes, const ChangeOptions& options, std::ostream& out,

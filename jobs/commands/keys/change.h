@@ -16,6 +16,14 @@ struct KeySelection {
     KeyFilter filter;
 };
 
+/// @throws Error{usage} where it selects nothing, or in two ways at once.
+void require_selection(const KeySelection& selection);
+
+/// Hands the selected keys over, in the caller's open transaction.
+/// @throws Error{usage} for a key, owner or team that is not there.
+void for_each_selected_key(Session& session, const KeySelection& selection,
+                           const std::function<void(std::int64_t)>& use);
+
 /// What `keys update` is to set; what is empty stays as it is.
 struct KeyWishes {
     std::string expires_at;  // an instant or `never`

@@ -7,7 +7,7 @@ with asked as (
            s.status = 'expired' or (s.expires_at <= now()) is true as is_over,
            keyrota.key_record(k, s) as was,
            (select r.successor_id from keyrota.rotation r
-             where r.key_id = k.key_id and r.successor_id is not null order by r.requested_at desc limit 1) as successor_id,
+             where r.key_id = k.key_id and r.successor_id is not null and r.state <> 'cancelled' order by r.requested_at desc limit 1) as successor_id,
            exists (select from keyrota.rotation r
                     where r.key_id = k.key_id and r.reason = 'breach' and r.state <> 'cancelled') as was_breached,
            -- What is there without what is to go, then what is to come.

@@ -37,7 +37,7 @@ struct Regenerated {
 
 Row judge(Regeneration& regeneration) {
     const std::int64_t key_id = regeneration.key_id;
-    const auto row = regeneration.session.row(sql::rotation_judge, {{"key_id", key_id}});
+    const auto row = regeneration.session.row(sql::rotation_judge, {{"ids", id_array({key_id})}});
     if (!row)
         throw Error(ExitCode::usage,
                     fmt::format("key {} was deleted meanwhile: nothing was changed", key_id));
@@ -80,9 +80,14 @@ Regenerated regenerate_locked(Regeneration& regeneration) {
                       .reason = "manual"};
     const auto lifetime = successor_lifetime(session, regeneration.config.policy, key_id);
     const bool has_overlap = overlap.count() > 0;
+    const RotationId rotation = request_rotations(session, act, {key_id}, {"print", overlap}).at(0);
     std::vector<Successor> made =
-        make_successors(session, act, {{key_id, key.text("prefix"), lifetime}},
-                        {has_overlap ? "retiring" : "retired", "print", overlap});
+        make_successors(session, act, {{key_id, key.text("prefix"), lifetime}});
+    change_rotations(session, act, "rotation.deliver",
+                     {{rotation, "requested", std::nullopt,
+                       fmt::format(R"({{"state": "{}", "successor_id": {}, "delivered_at": "{}"}})",
+                                   has_overlap ? "retiring" : "retired", made.front().key_id,
+                                   to_string(act.as_of))}});
     const Timestamp ends_at = end_of(key, act.as_of, overlap);
     end_keys(session, act, {key_id},
              {ends_at, has_overlap ? "key.overlap" : "key.retire",

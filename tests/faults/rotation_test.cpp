@@ -1,0 +1,149 @@
+// Rotations that end in the middle, whatever the sink did before: the next run makes them good.
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <regex>
+#include <thread>
+
+#include "secret/sha256.h"
+#include "support/program.h"
+
+namespace keyrota::test {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+
+class RotationFaults : public ProgramTest {
+  protected:
+    void SetUp() override {
+        ProgramTest::SetUp();
+        fs::create_directory(folder());
+        ::chmod(folder().c_str(), 0700);
+        environment()["KEYROTA_LIMITS_BATCH_SIZE"] = "10";
+    }
+
+    fs::path folder() { return scratch().path() / "secrets"; }
+    void given_config(const std::string& sink) {
+        environment()["KEYROTA_CONFIG"] = scratch().write(
+            "keyrota.yaml", fmt::format("sinks: [{{name: sink, {}}}]\n"
+                                        "policy: {{defaults: {{rotation: {{action: rotate, sink: "
+                                        "sink}}}}}}\n",
+                                        sink));
+    }
+    void given_files() {
+        given_config(fmt::format("type: file, directory: {}", folder().string()));
+    }
+    /// A sink that runs this, with the secret on standard input.
+    void given_script(const std::string& script) {
+        const fs::path file = scratch().write("sink.sh", "#!/bin/sh\n" + script);
+        ::chmod(file.c_str(), 0755);
+        given_config(fmt::format("type: exec, command: [{}], timeout: 5s", file.string()));
+    }
+    std::string took() const { return (scratch().path() / "took").string(); }
+    void given_requested(std::int64_t count) {
+        given_keys(count, {.name = "due", .created_at = kNow - std::chrono::hours(24 * 90)});
+        ASSERT_EQ(keyrota({"run", "flag-rotation", "--max-actions", "100000"}).exit_code, 0);
+    }
+    Outcome rotate() { return keyrota({"run", "rotate-keys", "--wait", "20s"}); }
+    std::vector<std::string> rotations() {
+        return texts(
+            "select concat_ws(' ', key_id, state, successor_id) from keyrota.rotation"
+            " order by key_id");
+    }
+    std::vector<std::string> keys() {
+        return texts("select key_id || ' ' || status from keyrota.api_key_state order by key_id");
+    }
+    /// The key of a secret that a sink has.
+    std::int64_t key_of(const std::string& secret) {
+        return number(
+            "select coalesce(max(key_id), 0) from keyrota.api_key_secret"
+            " where encode(secret_hash, 'hex') = '" +
+            to_hex(sha256(secret)) + "'");
+    }
+    static std::string read(const fs::path& file) {
+        std::ifstream in(file);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
+    static std::string secret_in(const std::string& text) {
+        std::smatch match;
+        std::regex_search(text, match, std::regex("sk_live_\\w+"));
+        return match.str();
+    }
+};
+
+// The program is killed by its own sink: at that point, no earlier and no later.
+struct Death {
+    const char* name;
+    const char* script;
+};
+void PrintTo(const Death& death, std::ostream* out) {
+    *out << death.name;
+}
+
+class KilledWhileDelivering : public RotationFaults, public ::testing::WithParamInterface<Death> {};
+
+TEST_P(KilledWhileDelivering, TheNextRunDeliversAnotherAndEndsTheFirst) {
+    given_script(fmt::format(fmt::runtime(GetParam().script), fmt::arg("took", took())));
+    given_requested(1);
+    EXPECT_EQ(rotate().exit_code, 137);
+    EXPECT_THAT(rotations(), ElementsAre("1 created 2"));
+    EXPECT_THAT(keys(), ElementsAre("1 active", "2 active"));
+    given_script(fmt::format("cat > {}\n", took()));
+    EXPECT_EQ(rotate().exit_code, 0);
+    EXPECT_THAT(rotations(), ElementsAre("1 delivered 3"));
+    EXPECT_THAT(keys(), ElementsAre("1 active", "2 expired", "3 active"));
+    EXPECT_EQ(key_of(secret_in(read(took()))), 3);
+    EXPECT_EQ(keyrota({"audit", "verify"}).exit_code, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Faults, KilledWhileDelivering,
+                         ::testing::Values(Death{"before the sink took it", "kill -9 $PPID\n"},
+                                           Death{"after the sink took it",
+                                                 "cat > {took}; kill -9 $PPID\n"}));
+
+TEST_F(RotationFaults, ARunKilledAnywhereAndOftenDeliversEachRotationInTheEnd) {
+    constexpr std::int64_t kKeys = 300;
+    given_files();
+    given_requested(kKeys);
+    std::mt19937 random(20261128);
+    int killed = 0;
+    for (int i = 0; i < 15; ++i) {
+        Program run =
+            start({"run", "rotate-keys", "--wait", "20s"}, {{"KEYROTA_LIMITS_DUTY", "50"}});
+        std::this_thread::sleep_for(std::chrono::milliseconds(100 + random() % 400));
+        run.signal(SIGKILL);
+        killed += run.wait().exit_code == 137 ? 1 : 0;
+    }
+    EXPECT_GE(killed, 3) << "else nothing was shown";
+    EXPECT_EQ(rotate().exit_code, 0);
+    EXPECT_EQ(number("select count(*) from keyrota.rotation where state = 'delivered'"), kKeys);
+    EXPECT_EQ(number("select count(*) from keyrota.rotation r join keyrota.api_key_state s"
+                     " on s.key_id = r.successor_id where s.status = 'active'"),
+              kKeys);
+    EXPECT_EQ(number("select count(*) from keyrota.api_key_state s where s.status = 'active'"
+                     " and not exists (select from keyrota.rotation r"
+                     "                  where s.key_id in (r.key_id, r.successor_id))"),
+              0)
+        << "no key is left over that nobody has";
+    std::int64_t right = 0;
+    for (std::int64_t key_id = 1; key_id <= kKeys; ++key_id) {
+        const std::string text = read(folder() / fmt::format("key-{}.json", key_id));
+        right += key_of(secret_in(text)) ==
+                         number(fmt::format(
+                             "select successor_id from keyrota.rotation where key_id = {}", key_id))
+                     ? 1
+                     : 0;
+    }
+    EXPECT_EQ(right, kKeys) << "what the sink has is what works";
+    EXPECT_EQ(keyrota({"audit", "verify"}).exit_code, 0);
+    EXPECT_EQ(number("select count(*) from keyrota.job_lease"), 0);
+}
+
+}  // namespace
+}  // namespace keyrota::test
