@@ -147,6 +147,11 @@ std::optional<std::int64_t> Row::optional_int64(std::string_view column) const {
     if (is_null(column)) return std::nullopt;
     return int64(column);
 }
+std::optional<Timestamp> Row::optional_instant(std::string_view column) const {
+    const auto micros = optional_int64(column);
+    return micros ? std::optional(from_micros(*micros)) : std::nullopt;
+}
+
 std::string Row::text_or(std::string_view column, std::string_view otherwise) const {
     return is_null(column) ? std::string(otherwise) : text(column);
 }

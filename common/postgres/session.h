@@ -26,6 +26,7 @@ class Row {
     const std::string& text(std::string_view column) const;
     Timestamp instant(std::string_view column) const { return from_micros(int64(column)); }
     std::optional<std::int64_t> optional_int64(std::string_view column) const;
+    std::optional<Timestamp> optional_instant(std::string_view column) const;
     std::string text_or(std::string_view column, std::string_view otherwise) const;
 
     void add(std::string column, Value value) {

@@ -27,11 +27,6 @@ constexpr const char* kFormatField = "keyrota_plan";
 constexpr Statement kInstallation{
     "installation", "select installation_uuid::text as uuid from keyrota.installation"};
 
-std::optional<Timestamp> optional_instant(const Row& row, const char* column) {
-    if (row.is_null(column)) return std::nullopt;
-    return row.instant(column);
-}
-
 Poco::Dynamic::Var json_instant(const std::optional<Timestamp>& t) {
     return t ? Poco::Dynamic::Var(to_string(*t)) : Poco::Dynamic::Var();
 }
@@ -42,10 +37,10 @@ PlannedAction action_of(const Row& row) {
             .key_id = row.int64("key_id"),
             .detail = row.text("detail"),
             .severity = static_cast<int>(row.int64("severity")),
-            .due_at = optional_instant(row, "due_at"),
+            .due_at = row.optional_instant("due_at"),
             .evidence = row.text("evidence"),
             .status = row.text("status"),
-            .expires_at = optional_instant(row, "expires_at"),
+            .expires_at = row.optional_instant("expires_at"),
             .masked = row.text("masked"),
             .name = row.text("name"),
             .owner = row.text_or("owner", "")};

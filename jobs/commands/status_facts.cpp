@@ -26,22 +26,17 @@ Count counted_to(std::int64_t enough, std::int64_t total) {
     return {total};
 }
 
-std::optional<Timestamp> optional_instant(const Row& row, std::string_view column) {
-    if (row.is_null(column)) return std::nullopt;
-    return row.instant(column);
-}
-
 JobStatus job_status(const Row& row, const Config& config, Timestamp as_of) {
     JobStatus job;
     job.job = row.text("job");
     job.run_id = row.optional_int64("run_id").value_or(0);
     job.exit_code = row.optional_int64("exit_code");
     job.message = row.text_or("message", "");
-    job.last_run_at = optional_instant(row, "last_run");
+    job.last_run_at = row.optional_instant("last_run");
     job.duration_ms = row.optional_int64("duration_ms");
-    job.last_good_at = optional_instant(row, "last_good");
+    job.last_good_at = row.optional_instant("last_good");
     job.holder = row.text_or("holder", "");
-    job.held_by_lease_since = optional_instant(row, "acquired_at");
+    job.held_by_lease_since = row.optional_instant("acquired_at");
     job.outcome = row.text_or("status", "");
     if (job.outcome == "running" && job.holder.empty()) job.outcome = "killed";
     job.schedule = schedule_of(find_job(job.job), config);
@@ -97,13 +92,13 @@ void look_at_findings(Session& session, StatusFacts& facts) {
     facts.findings.back() = {critical.int64("total")};
     const Row waivers = session.one(kWaivers, {{"as_of", facts.as_of}});
     facts.waivers = waivers.int64("total");
-    facts.waiver_ends_at = optional_instant(waivers, "next");
+    facts.waiver_ends_at = waivers.optional_instant("next");
 }
 
 void look_at_mail(Session& session, StatusFacts& facts) {
     const Row row = session.one(sql::status_mail, {{"as_of", facts.as_of}});
     facts.messages_waiting = row.int64("waiting");
-    facts.oldest_message_at = optional_instant(row, "oldest_at");
+    facts.oldest_message_at = row.optional_instant("oldest_at");
     facts.messages_dead = row.int64("dead");
 }
 
@@ -111,7 +106,7 @@ void look_at_database(Session& session, const Config& config, StatusFacts& facts
     const Row row = session.one(sql::status_database);
     facts.as_of = row.instant("now");
     facts.audit_height = row.int64("height");
-    facts.audit_sealed_at = optional_instant(row, "sealed_at");
+    facts.audit_sealed_at = row.optional_instant("sealed_at");
     facts.audit_head_fits = row.int64("head_fits") != 0;
     facts.server_version = row.text("server_version");
     facts.size_bytes = row.int64("size_bytes");

@@ -38,11 +38,6 @@ struct Decision {
     Timestamp not_before_at{};
 };
 
-std::optional<Timestamp> optional_instant(const Row& row, const char* column) {
-    const auto micros = row.optional_int64(column);
-    return micros ? std::optional(from_micros(*micros)) : std::nullopt;
-}
-
 Addressee addressee_of(const Row& row, const std::string& who) {
     return {.name = row.text_or(who + "_name", ""),
             .email = row.text_or(who + "_email", ""),
@@ -70,8 +65,8 @@ TellableFinding finding_of(const Row& row) {
                             .status = row.text("status"),
                             .resolution = row.text("resolution"),
                             .severity = row.int64("severity"),
-                            .due_at = optional_instant(row, "due_at"),
-                            .resolved_at = optional_instant(row, "resolved_at")};
+                            .due_at = row.optional_instant("due_at"),
+                            .resolved_at = row.optional_instant("resolved_at")};
     std::istringstream notice_before(row.text_or("notice_before", ""));
     for (std::int64_t micros = 0; notice_before >> micros;)
         finding.notice_before.emplace_back(micros);

@@ -40,11 +40,6 @@ DueRecipient recipient_of(const Row& row) {
             .at_once = row.int64("at_once") != 0};
 }
 
-std::optional<Timestamp> optional_instant(const Row& row, const char* column) {
-    const auto micros = row.optional_int64(column);
-    return micros ? std::optional(from_micros(*micros)) : std::nullopt;
-}
-
 KeyInMail key_of(const Row& row) {
     KeyInMail key{.key_id = row.int64("key_id"),
                   .name = row.text("name"),
@@ -54,8 +49,8 @@ KeyInMail key_of(const Row& row) {
                   .type = row.text("type"),
                   .scopes = row.text_or("scopes", ""),
                   .created_at = row.instant("created_at"),
-                  .expires_at = optional_instant(row, "expires_at"),
-                  .last_used_at = optional_instant(row, "last_used_at"),
+                  .expires_at = row.optional_instant("expires_at"),
+                  .last_used_at = row.optional_instant("last_used_at"),
                   .errors = row.optional_int64("errors").value_or(0)};
     std::istringstream days(row.text_or("requests", ""));
     for (std::int64_t requests = 0; days >> requests;) key.requests_by_day.push_back(requests);
@@ -67,7 +62,7 @@ NoticeInMail notice_of(const Row& row) {
                         .detail = row.text("detail"),
                         .stage = row.text("stage"),
                         .severity = row.int64("severity"),
-                        .due_at = optional_instant(row, "due_at"),
+                        .due_at = row.optional_instant("due_at"),
                         .reason = row.text("reason"),
                         .key_id = row.int64("key_id")};
     if (!row.is_null("name")) notice.key = key_of(row);
