@@ -206,7 +206,7 @@ const std::vector<Advice>& table() {
          "mail to owners is held back ({detail})",
          "`observe`: nothing goes out before it is released for the first time. "
          "`cap`: more was to go out in a day than is allowed.",
-         {{"Look at what is open, which is what owners would be told.", "keyrota findings list"},
+         {{"Look at what an owner would be told.", "keyrota mail preview OWNER --out preview"},
           {"observe: let it go out, one digest for each owner.", "keyrota mail release"},
           {"cap: if so many are right, raise mail.max_messages_per_day."}},
          "owners are not told, or a day later."},

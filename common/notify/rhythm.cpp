@@ -125,6 +125,13 @@ const Rhythm& rhythm_of(std::string_view check_id) {
     return usual;
 }
 
+std::vector<std::string> unsilenced_checks() {
+    std::vector<std::string> checks;
+    for (const Rhythm& rhythm : table())
+        if (rhythm.silence == Silence::refused) checks.emplace_back(rhythm.check_id);
+    return checks;
+}
+
 StageDecision decide_stage(const TellableFinding& finding, const std::optional<ToldBefore>& before,
                            Timestamp as_of) {
     const Rhythm& rhythm = rhythm_of(finding.check_id);

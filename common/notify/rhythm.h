@@ -31,6 +31,8 @@ struct Rhythm {
 };
 /// The row of the table for a check; the usual one (at once, then weekly) for a check without one.
 const Rhythm& rhythm_of(std::string_view check_id);
+/// The checks whose mail no setting silences.
+std::vector<std::string> unsilenced_checks();
 
 /// What a decision on a finding rests on.
 struct TellableFinding {

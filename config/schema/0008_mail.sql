@@ -91,6 +91,19 @@ create table keyrota.suppression (
     added_by text not null
 );
 
+-- Who stands behind a key, in the order in which they are told; addresses as notices have them, in lower case.
+create view keyrota.key_recipients as
+select k.key_id, k.name as key_name, o.owner_id, o.name as owner_name, lower(o.email) as owner_email,
+       o.time_zone as owner_time_zone, o.active::int as owner_active,
+       s.name as fallback_name, lower(s.email) as fallback_email, s.time_zone as fallback_time_zone,
+       s.active::int as fallback_active, t.name as team_name, lower(t.email) as team_email,
+       lower(t.security_email) as security_email
+  from keyrota.api_key k
+  left join keyrota.owner o on o.owner_id = k.owner_id
+  left join keyrota.owner s on s.owner_id = o.fallback_owner_id
+  left join keyrota.team t on t.team_id = o.team_id;
+
+grant select on keyrota.key_recipients to keyrota_runner, keyrota_auditor;
 grant select, insert, update, delete
     on keyrota.mail_release, keyrota.notice, keyrota.message, keyrota.delivery, keyrota.suppression to keyrota_runner;
 grant select on keyrota.mail_release, keyrota.notice, keyrota.message, keyrota.delivery, keyrota.suppression

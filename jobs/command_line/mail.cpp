@@ -128,6 +128,28 @@ void declare_release(Command& mail, Program& program) {
     });
 }
 
+void declare_preview(Command& mail, Program& program) {
+    struct Given {
+        std::string about, directory;
+    };
+    const auto given = std::make_shared<Given>();
+    Command preview =
+        mail.add("preview", "Write the mail that an owner would get now to files, and send nothing",
+                 {{"keyrota mail preview ada@example.com --out mail",
+                   "keyrota mail preview kf_0123456789 --out mail"},
+                  {ExitCode::config, ExitCode::database}});
+    preview
+        .option("OWNER|FINDING", given->about,
+                "whose keys (an email or owner_id), or what the mail is about (kf_...)")
+        .required();
+    preview.option("--out", given->directory, "the directory for NAME.eml, NAME.html and NAME.txt")
+        .required()
+        .type("DIR");
+    preview.runs(program, [given, &program] {
+        return mail_preview(program.load(), given->about, given->directory, program.out);
+    });
+}
+
 void declare_suppressions(Command& mail, Program& program) {
     Command suppressions =
         mail.add_group("suppressions", "Addresses that get no mail, since they refused it");
@@ -168,6 +190,7 @@ void declare_suppressions(Command& mail, Program& program) {
 void declare_mail(Command& app, Program& program) {
     Command mail = app.add_group("mail", "See what was sent to people, and what waits");
     declare_release(mail, program);
+    declare_preview(mail, program);
     declare_queue(mail, program);
     declare_show(mail, program);
     declare_retry(mail, program);

@@ -5,9 +5,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <optional>
 
 #include "catalog.h"
@@ -81,22 +78,6 @@ Installation installation_of(const ConfigSources& sources, const CronPrintOption
         installation.writable.push_back(
             plain_path("metrics.textfile_dir", config.metrics.textfile_dir));
     return installation;
-}
-
-void write_files(const std::vector<NamedFile>& files, const fs::path& directory,
-                 std::ostream& out) {
-    std::error_code error;
-    fs::create_directories(directory, error);
-    for (const NamedFile& file : files) {
-        const fs::path path = directory / file.name;
-        std::ofstream written(path);
-        written << file.text;
-        written.close();
-        if (!written)
-            throw Error(ExitCode::usage,
-                        fmt::format("cannot write {}: {}", path.string(), std::strerror(errno)));
-        fmt::print(out, "wrote {}\n", path.string());
-    }
 }
 
 }  // namespace

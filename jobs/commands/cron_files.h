@@ -1,10 +1,10 @@
 #pragma once
 
 #include <chrono>
-#include <filesystem>
 #include <string>
 #include <vector>
 
+#include "commands/named_files.h"
 #include "time/schedule.h"
 
 namespace keyrota {
@@ -27,11 +27,6 @@ struct Installation {
     bool embedded_database = true;
     std::string data_dir;                 // absolute path
     std::vector<std::string> writable{};  // other directories that runs write to
-};
-
-struct NamedFile {
-    std::string name;
-    std::string text;
 };
 
 /// A crontab with a column for the user, for /etc/cron.d.

@@ -8,6 +8,7 @@
 #include "config/options.h"
 #include "error/error.h"
 #include "error/suggestion.h"
+#include "jobs_sql.h"
 
 namespace keyrota {
 namespace {
@@ -33,6 +34,8 @@ constexpr Statement kPlanByName{
     "service_plan_by_name", "select service_plan_id from keyrota.service_plan where name = :name"};
 constexpr Statement kPlans{"service_plan_names",
                            "select name from keyrota.service_plan order by name limit 5000"};
+
+constexpr std::size_t kShortestUid = 7;  // kf_ and the digits that may be typed
 
 std::optional<std::int64_t> number_of(const std::string& text) {
     std::int64_t number = 0;
@@ -84,6 +87,21 @@ std::int64_t find_service_plan(Session& session, const std::string& name) {
     std::string known;
     for (const Row& row : plans) known += (known.empty() ? "" : ", ") + row.text("name");
     throw no_such("service plan", name, plans, fmt::format("Known are {}.", known));
+}
+
+Row find_finding(Session& session, const std::string& finding) {
+    const std::vector<Row> found =
+        finding.size() < kShortestUid || finding.compare(0, 3, "kf_") != 0
+            ? std::vector<Row>{}
+            : session.rows(sql::finding_by_uid, {{"beginning", finding}});
+    if (found.empty())
+        throw Error(ExitCode::usage, fmt::format("no finding is {}", in_quotes(finding)),
+                    "`keyrota findings list` shows them; four digits after kf_ may be enough.");
+    if (found.size() > 1)
+        throw Error(ExitCode::usage,
+                    fmt::format("more than one finding begins with {}", in_quotes(finding)),
+                    "Give more of its digits.");
+    return found.front();
 }
 
 }  // namespace keyrota

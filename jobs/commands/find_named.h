@@ -22,4 +22,9 @@ std::int64_t find_team(Session& session, const std::string& team);
 /// @throws Error{usage} where there is none, with the nearest.
 std::int64_t find_service_plan(Session& session, const std::string& name);
 
+/// The finding that FINDING on a command line means, with what `findings show` tells of it: a uid,
+/// or the beginning of one.
+/// @throws Error{usage} where there is none, or more than one.
+Row find_finding(Session& session, const std::string& finding);
+
 }  // namespace keyrota

@@ -11,6 +11,7 @@
 
 #include "audit/audit.h"
 #include "commands/find_key.h"
+#include "commands/find_named.h"
 #include "config/options.h"
 #include "custom_checks/check_file.h"
 #include "error/error.h"
@@ -25,8 +26,7 @@
 namespace keyrota {
 namespace {
 
-constexpr std::size_t kShortUid = 11;    // kf_ and 8 digits
-constexpr std::size_t kShortestUid = 7;  // that may be typed
+constexpr std::size_t kShortUid = 11;  // kf_ and 8 digits
 constexpr std::int64_t kRowsForPeople = 100;
 
 Cell severity_cell(const Row& row) {
@@ -35,21 +35,6 @@ Cell severity_cell(const Row& row) {
 // What it is about, for people: the key's name, or for the runner itself the detail.
 Cell subject_cell(const Row& row) {
     return row.int64("key_id") == 0 ? text_cell(row, "detail") : text_cell(row, "name");
-}
-
-Row find_finding(Session& session, const std::string& finding) {
-    const std::vector<Row> found =
-        finding.size() < kShortestUid || finding.compare(0, 3, "kf_") != 0
-            ? std::vector<Row>{}
-            : session.rows(sql::finding_by_uid, {{"beginning", finding}});
-    if (found.empty())
-        throw Error(ExitCode::usage, fmt::format("no finding is {}", in_quotes(finding)),
-                    "`keyrota findings list` shows them; four digits after kf_ may be enough.");
-    if (found.size() > 1)
-        throw Error(ExitCode::usage,
-                    fmt::format("more than one finding begins with {}", in_quotes(finding)),
-                    "Give more of its digits.");
-    return found.front();
 }
 
 Facts facts_of(const Row& row) {

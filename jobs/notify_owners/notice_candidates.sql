@@ -2,22 +2,20 @@
 -- choose_recipient ask of each. Left out is what the newest notice says to be told until its next stage, what is waived, and
 -- what ended without anybody having heard of it.
 select f.key_id, f.uid, f.check_id, f.episode, f.status, f.severity, coalesce(f.resolution, '') as resolution,
-       keyrota.micros(f.due_at) as due_at, keyrota.micros(f.resolved_at) as resolved_at, coalesce(k.name, '') as key_name,
+       keyrota.micros(f.due_at) as due_at, keyrota.micros(f.resolved_at) as resolved_at,
        case when f.check_id = 'KEY-EXPIRES-SOON' then
            (select string_agg((extract(epoch from b) * 1000000)::bigint::text, ' ') from unnest(p.expiry_notice_before) b)
        end as notice_before,
        keyrota.micros(told.at) as told_at, told.severity::bigint as told_severity, told.stages as told_stages,
        told.reached::int as told_reached, told.resolved::int as told_resolved,
-       (o.owner_id is not null)::int as has_owner, o.name as owner_name, lower(o.email) as owner_email,
-       o.time_zone as owner_time_zone, o.active::int as owner_active,
-       s.name as fallback_name, lower(s.email) as fallback_email, s.time_zone as fallback_time_zone,
-       s.active::int as fallback_active, t.name as team_name, lower(t.email) as team_email,
-       lower(t.security_email) as security_email, lower(:operator) as operator_email,
+       coalesce(r.key_name, '') as key_name, (r.owner_id is not null)::int as has_owner, r.owner_name, r.owner_email,
+       r.owner_time_zone, r.owner_active, r.fallback_name, r.fallback_email, r.fallback_time_zone, r.fallback_active,
+       r.team_name, r.team_email, r.security_email, lower(:operator) as operator_email,
        coalesce(of_key.settings ->> 'mail', of_owner.settings ->> 'mail', '') as mail,
        (select string_agg(address, E'\n')
           from (select x.address from keyrota.suppression x
                  where x.suppressed_at is not null
-                   and x.address in (lower(o.email), lower(s.email), lower(t.email), lower(t.security_email), lower(:operator))
+                   and x.address in (r.owner_email, r.fallback_email, r.team_email, r.security_email, lower(:operator))
                  union
                 select n.recipient from keyrota.notice n
                  where n.key_id = f.key_id and n.finding_uid = f.uid and n.episode = f.episode and n.state = 'failed') gone
@@ -25,13 +23,11 @@ select f.key_id, f.uid, f.check_id, f.episode, f.status, f.severity, coalesce(f.
   from keyrota.finding f
   left join keyrota.api_key k on k.key_id = f.key_id
   left join keyrota.policy_rule p on p.policy_rule_id = k.policy_rule_id
-  left join keyrota.owner o on o.owner_id = k.owner_id
-  left join keyrota.owner s on s.owner_id = o.fallback_owner_id
-  left join keyrota.team t on t.team_id = o.team_id
+  left join keyrota.key_recipients r on r.key_id = f.key_id
   left join keyrota.alert_setting of_key
          on of_key.key_id = f.key_id and f.key_id <> 0 and of_key.owner_id = 0 and of_key.check_id = f.check_id
   left join keyrota.alert_setting of_owner
-         on of_owner.owner_id = o.owner_id and of_owner.key_id = 0 and of_owner.check_id = f.check_id
+         on of_owner.owner_id = r.owner_id and of_owner.key_id = 0 and of_owner.check_id = f.check_id
  cross join lateral (
         select max(n.created_at) as at, count(distinct n.stage) as stages,
                (array_agg(n.next_at order by n.created_at desc))[1] as next_at,

@@ -2,18 +2,16 @@
 
 #include <spdlog/spdlog.h>
 
-#include <sstream>
-
 #include "jobs_sql.h"
 #include "notify/render.h"
 #include "notify_owners/mode.h"
+#include "notify_owners/notice_mail.h"
 #include "runner/step.h"
 
 namespace keyrota {
 namespace {
 
-constexpr std::int64_t kRecipients = 200;   // that one statement finds
-constexpr std::int64_t kShownNotices = 10;  // in one message, with all that is to say of them
+constexpr std::int64_t kRecipients = 200;  // that one statement finds
 
 constexpr Statement kMessagesToday{
     "messages_today",
@@ -38,35 +36,6 @@ DueRecipient recipient_of(const Row& row) {
             .messages_today = row.int64("messages_today"),
             .is_operator = row.int64("is_operator") != 0,
             .at_once = row.int64("at_once") != 0};
-}
-
-KeyInMail key_of(const Row& row) {
-    KeyInMail key{.key_id = row.int64("key_id"),
-                  .name = row.text("name"),
-                  .prefix = row.text_or("prefix", ""),
-                  .hint = row.text_or("hint", ""),
-                  .environment = row.text("environment"),
-                  .type = row.text("type"),
-                  .scopes = row.text_or("scopes", ""),
-                  .created_at = row.instant("created_at"),
-                  .expires_at = row.optional_instant("expires_at"),
-                  .last_used_at = row.optional_instant("last_used_at"),
-                  .errors = row.optional_int64("errors").value_or(0)};
-    std::istringstream days(row.text_or("requests", ""));
-    for (std::int64_t requests = 0; days >> requests;) key.requests_by_day.push_back(requests);
-    return key;
-}
-
-NoticeInMail notice_of(const Row& row) {
-    NoticeInMail notice{.check_id = row.text("check_id"),
-                        .detail = row.text("detail"),
-                        .stage = row.text("stage"),
-                        .severity = row.int64("severity"),
-                        .due_at = row.optional_instant("due_at"),
-                        .reason = row.text("reason"),
-                        .key_id = row.int64("key_id")};
-    if (!row.is_null("name")) notice.key = key_of(row);
-    return notice;
 }
 
 class Writer {
@@ -127,15 +96,11 @@ void Writer::insert(const DueRecipient& recipient, const RenderedMail& mail,
 }
 
 void Writer::write_message(const DueRecipient& recipient, const std::vector<Row>& due) {
-    NoticeMail mail{.recipient = recipient.address,
-                    .recipient_name = recipient.name,
-                    .time_zone = recipient.time_zone,
-                    .as_of = run_.as_of,
-                    .run_id = run_.run_id,
-                    .operator_address = run_.config.notify.operator_address,
-                    .link = run_.config.notify.link};
-    for (const Row& row : due) mail.notices.push_back(notice_of(row));
-    mail.more = due.front().int64("total") - static_cast<std::int64_t>(due.size());
+    NoticeMail mail = notice_mail(run_.session, run_.config, due, run_.as_of);
+    mail.recipient = recipient.address;
+    mail.recipient_name = recipient.name;
+    mail.time_zone = recipient.time_zone;
+    mail.run_id = run_.run_id;
     insert(recipient, render(templates_, mail), due.front().optional_int64("root_id"),
            recipient.is_operator ? "operator" : "notice");
     if (!recipient.is_operator) --cap_left_;

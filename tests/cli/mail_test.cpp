@@ -79,6 +79,68 @@ TEST_F(MailCommands, OwnersAreToldNothingBeforeMailIsReleased) {
     EXPECT_EQ(text("select recipient from keyrota.message"), "ada@example.com");
 }
 
+std::string contents(const fs::path& path) {
+    std::ifstream in(path);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
+
+TEST_F(MailCommands, APreviewIsTheMailThatAnOwnerWouldGetInFilesAndSendsNothing) {
+    execute("insert into keyrota.owner (name, email) values ('Ada', 'Ada@example.com')");
+    execute("update keyrota.api_key set owner_id = 1 where key_id = " +
+            std::to_string(given_key({.name = "billing-prod"})));
+    const auto given_finding = [&](const char* check, const char* status) {
+        execute(
+            fmt::format("insert into keyrota.finding (key_id, uid, check_id, status, severity, "
+                        "opened_at, changed_at, run_id) values (1, keyrota.finding_uid('{0}', "
+                        "1, ''), '{0}', '{1}', 2, now(), now(), 1)",
+                        check, status));
+    };
+    const std::string directory = scratch().path() / "mail";
+    EXPECT_EQ(keyrota({"mail", "preview", "ada@example.com", "--out", directory}).out,
+              "nothing that is told is open about the keys of ada@example.com: no mail\n");
+    given_finding("KEY-NO-EXPIRY", "open");
+    given_finding("KEY-UNUSED", "open");
+    given_finding("KEY-SCOPE-ADMIN", "waived");
+    given_finding("KEY-NEVER-USED", "open");
+    execute(
+        "insert into keyrota.alert_setting (owner_id, check_id, settings) values "
+        "(1, 'KEY-NEVER-USED', '{\"mail\": \"off\"}')");
+
+    const Outcome of_owner = keyrota({"mail", "preview", "ada@example.com", "--out", directory});
+    EXPECT_EQ(of_owner.exit_code, 0) << of_owner.errors;
+    EXPECT_THAT(of_owner.out, AllOf(HasSubstr("to ada@example.com: [keyrota] 2 findings need you"),
+                                    HasSubstr("wrote " + directory + "/ada@example.com.eml\n")));
+    const std::string as_text = contents(directory + "/ada@example.com.txt");
+    EXPECT_THAT(as_text, AllOf(HasSubstr("Hello Ada,"), HasSubstr("billing-prod never expires"),
+                               HasSubstr("You get this because you own billing-prod."),
+                               Not(HasSubstr("may do everything"))));
+    EXPECT_THAT(contents(directory + "/ada@example.com.html"), HasSubstr("<html lang=\"en\">"));
+    EXPECT_THAT(contents(directory + "/ada@example.com.eml"),
+                AllOf(HasSubstr("To: Ada <ada@example.com>\r\n"),
+                      HasSubstr("Content-Type: multipart/alternative")));
+
+    const std::string uid = text("select uid from keyrota.finding where check_id = 'KEY-UNUSED'");
+    const Outcome of_finding = keyrota({"mail", "preview", uid.substr(0, 12), "--out", directory});
+    EXPECT_EQ(of_finding.exit_code, 0) << of_finding.errors;
+    EXPECT_THAT(
+        contents(directory + "/" + uid + ".txt"),
+        AllOf(HasSubstr("billing-prod has not been used"), Not(HasSubstr("never expires"))));
+    EXPECT_EQ(number("select (select count(*) from keyrota.notice) + "
+                     "(select count(*) from keyrota.message)"),
+              0);
+
+    execute("update keyrota.owner set active = false");
+    keyrota({"mail", "suppressions", "add", "root@localhost", "--why", "nobody reads it"});
+    EXPECT_THAT(keyrota({"mail", "preview", "1", "--out", directory}).errors,
+                HasSubstr("nobody can be told, not even notify.operator"));
+    environment()["KEYROTA_NOTIFY_OPERATOR"] = "ops@example.com";
+    EXPECT_THAT(keyrota({"mail", "preview", "1", "--out", directory}).out,
+                HasSubstr("to ops@example.com: "));
+    EXPECT_THAT(contents(directory + "/1.txt"), HasSubstr("Ada has left"));
+    EXPECT_EQ(keyrota({"mail", "preview", "ada@example.com", "--out", "/dev/null/x"}).exit_code, 2);
+    EXPECT_EQ(keyrota({"mail", "preview", "kf_ffffffff", "--out", directory}).exit_code, 2);
+}
+
 TEST_F(MailCommands, ADryRunSaysHowManyAndSendsNone) {
     const MailServer server;
     use(server);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -35,6 +36,12 @@ ExitCode mail_flush(const Config& config, Format format, std::ostream& out);
 /// address, or `webhook`.
 ExitCode mail_test(const Config& config, const std::string& address, Format format,
                    std::ostream& out);
+
+/// `keyrota mail preview OWNER|FINDING --out DIR`: the mail about what is open of an owner's keys,
+/// or about one finding, as the next run would write it, into NAME.eml, .html and .txt. Changes
+/// nothing, sends nothing.
+ExitCode mail_preview(const Config& config, const std::string& about,
+                      const std::filesystem::path& directory, std::ostream& out);
 
 /// `keyrota mail release`: owners are told from now on. Asks before, unless `yes`. Audited.
 ExitCode mail_release(const Config& config, bool yes, std::ostream& out, std::ostream& errors);
