@@ -140,17 +140,13 @@ std::string link_of(const std::string& pattern, const NoticeInMail& notice) {
     return safe_link(link);
 }
 
-Data notice_data(const NoticeMail& mail, const NoticeInMail& notice) {
-    const Advice& advice = advice_for(notice.check_id);
-    const AdviceValues values = values_of(notice, mail.as_of);
+// What is said of each thing of a group by itself.
+Data part_data(const NoticeMail& mail, const NoticeInMail& notice) {
     Data data;
     data.set("headline", headline_of(notice, mail.as_of));
     data.set("severity", std::string(severity_name(notice.severity)));
     data.set("colour", colour_of(notice.severity));
     if (notice.key) data.set("key", key_data(*notice.key, mail.time_zone));
-    data.set("why", fill_in(advice.why, values));
-    data.set("steps", steps_data(advice, values));
-    data.set("otherwise", fill_in(advice.otherwise, values));
     data.set("reason", notice.reason);
     const std::string link = link_of(mail.link, notice);
     if (!link.empty()) {
@@ -159,6 +155,49 @@ Data notice_data(const NoticeMail& mail, const NoticeInMail& notice) {
         data.set("link", shown);
     }
     return data;
+}
+
+// Things of one check: the same is to be done with each of them.
+using Group = std::vector<const NoticeInMail*>;
+
+// One thing's own words; for several those that hold for each.
+AdviceValues values_of(const Group& group, Timestamp as_of) {
+    if (group.size() == 1) return values_of(*group.front(), as_of);
+    return {.key = "each of them", .key_id = "KEY_ID", .when = "on its date", .detail = "NAME"};
+}
+
+std::string todo_of(const Group& group, const Advice& advice) {
+    if (group.size() == 1) return "What to do";
+    const bool names_keys =
+        std::any_of(advice.steps.begin(), advice.steps.end(), [](const AdviceStep& step) {
+            return std::string_view(step.command).find("{key_id}") != std::string_view::npos;
+        });
+    return fmt::format("What to do with each of these {}{}", group.size(),
+                       names_keys ? " (KEY_ID stands for its key_id)" : "");
+}
+
+Data group_data(const NoticeMail& mail, const Group& group) {
+    const Advice& advice = advice_for(group.front()->check_id);
+    const AdviceValues values = values_of(group, mail.as_of);
+    Data parts{Data::type::list};
+    for (const NoticeInMail* notice : group) parts << part_data(mail, *notice);
+    Data data;
+    data.set("parts", parts);
+    data.set("why", fill_in(advice.why, values));
+    data.set("todo", todo_of(group, advice));
+    data.set("steps", steps_data(advice, values));
+    data.set("otherwise", fill_in(advice.otherwise, values));
+    return data;
+}
+
+// The group of the most urgent thing first; within one the order stays.
+void add_to_groups(std::vector<Group>& groups, const NoticeInMail& notice) {
+    for (Group& group : groups) {
+        if (group.front()->check_id != notice.check_id) continue;
+        group.push_back(&notice);
+        return;
+    }
+    groups.push_back({&notice});
 }
 
 bool has_ended(const NoticeInMail& notice) {
@@ -203,7 +242,7 @@ std::string safe_link(const std::string& link) {
 }
 
 RenderedMail render(Templates& templates, const NoticeMail& mail) {
-    Data items{Data::type::list};
+    std::vector<Group> groups;
     Data ended{Data::type::list};
     std::string first;
     std::int64_t shown = 0;
@@ -215,8 +254,10 @@ RenderedMail render(Templates& templates, const NoticeMail& mail) {
             continue;
         }
         if (shown++ == 0) first = headline_of(notice, mail.as_of);
-        items << notice_data(mail, notice);
+        add_to_groups(groups, notice);
     }
+    Data items{Data::type::list};
+    for (const Group& group : groups) items << group_data(mail, group);
     RenderedMail rendered;
     const std::int64_t total = shown + mail.more;
     rendered.subject = subject_of(mail, first, total);
@@ -241,7 +282,11 @@ RenderedMail render(Templates& templates, const NoticeMail& mail) {
         data.set("has_ended", list);
     }
     data.set("rule", std::string(64, '-'));
-    data.set("run", std::to_string(mail.run_id));
+    if (mail.run_id != 0) {
+        Data run;
+        run.set("run", std::to_string(mail.run_id));
+        data.set("run", run);
+    }
     data.set("whom_to_ask", mail.operator_address.empty()
                                 ? "Questions? Ask whoever operates keyrota where you are."
                                 : "Questions? Write to " + mail.operator_address + ".");

@@ -59,8 +59,9 @@ struct RenderedMail {
 };
 
 /// Makes the mail of what somebody is to be told: the facts in the subject, and of each thing what
-/// it is, why it is told, what to do and what happens otherwise. Holds no secret: of a key's only
-/// prefix and hint.
+/// it is, why it is told, what to do and what happens otherwise; things of one check stand
+/// together, and what holds for all of them is said once. Holds no secret: of a key's only prefix
+/// and hint.
 RenderedMail render(Templates& templates, const NoticeMail& mail);
 
 /// `in 3 days`, `today`, `yesterday`, `5 days ago`: by days of 24 h, as stages count.

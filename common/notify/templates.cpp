@@ -25,7 +25,7 @@ const std::vector<std::string>& names() {
         "requests",  "errors",   "spark",        "peak",         "bars",      "height",
         "why",       "steps",    "number",       "text",         "command",   "link",
         "otherwise", "reason",   "more",         "list_command", "has_ended", "ended",
-        "rule",      "run",      "whom_to_ask"};
+        "rule",      "run",      "whom_to_ask",  "parts",        "todo"};
     return all;
 }
 

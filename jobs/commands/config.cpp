@@ -8,6 +8,8 @@
 #include <chrono>
 
 #include "error/error.h"
+#include "notify/templates.h"
+#include "notify_owners/mode.h"
 #include "waiver/waiver_file.h"
 
 namespace keyrota {
@@ -61,10 +63,40 @@ void check_waivers(const Config::Waivers& config, std::ostream& out) {
     out << fmt::format("waivers: {} in {}\n", waivers.size(), config.file.string());
 }
 
+const std::string& origin_of(const LoadedConfig& loaded, std::string_view path) {
+    static const std::string unknown;
+    for (const Setting& setting : loaded.settings)
+        if (setting.path == path) return setting.origin;
+    return unknown;
+}
+
+// What runs of notify-owners would say of the configuration of mail, with the place that says so.
+void check_mail(const LoadedConfig& loaded) {
+    std::string faults;
+    const auto check = [&](const char* option, const auto& read) {
+        try {
+            read();
+        } catch (const Error& error) {
+            if (!faults.empty()) faults += '\n';
+            faults += fmt::format("{}: {}", origin_of(loaded, option), error.what());
+            if (!error.hint().empty()) faults += "\n  HINT: " + error.hint();
+        }
+    };
+    Config digest = loaded.config;
+    digest.notify.quiet_hours.clear();
+    Config quiet = loaded.config;
+    quiet.notify.digest_at = Config{}.notify.digest_at;
+    check("notify.digest_at", [&] { sending_hours(digest); });
+    check("notify.quiet_hours", [&] { sending_hours(quiet); });
+    check("notify.templates", [&] { const Templates templates(loaded.config.notify.templates); });
+    if (!faults.empty()) throw Error(ExitCode::config, faults);
+}
+
 }  // namespace
 
 ExitCode config_check(const ConfigSources& sources, std::ostream& out) {
     const LoadedConfig loaded = load_config(sources);
+    check_mail(loaded);
     const std::size_t rules = loaded.config.policy.size() - 1;
     out << fmt::format("configuration is valid: {}\n",
                        loaded.file.empty() ? "no file, defaults" : loaded.file.string())

@@ -179,5 +179,23 @@ TEST_F(ConfigFiles, AFolderThatSomebodyElseMayChangeIsNotTrusted) {
     EXPECT_THAT(given_away.errors, HasSubstr("etc of the configuration belongs to neither root"));
 }
 
+TEST_F(ConfigFiles, WhatTheRunsWouldSayOfTheMailIsSaidByTheCheckWithItsPlace) {
+    const fs::path templates = scratch_.path() / "templates";
+    given(templates / "notice_text.mustache", "Hello {{greting}}\n", 0644);
+    given(file_,
+          "notify:\n  digest_at: '25:00'\n  quiet_hours: '22-07'\n  templates: " +
+              templates.string() + "\n",
+          0644);
+    const Outcome wrong = config("check");
+    EXPECT_EQ(wrong.exit_code, 4);
+    for (const char* part :
+         {"keyrota.yaml:2: notify.digest_at: \"25:00\" is no time of day\n  HINT: Write it like",
+          "keyrota.yaml:3: notify.quiet_hours: \"22-07\" is no stretch of a day",
+          "keyrota.yaml:4: ", "notice_text.mustache:1:7: unknown variable \"greting\""})
+        EXPECT_THAT(wrong.errors, HasSubstr(part));
+    given(file_, "notify: {digest_at: '07:30', quiet_hours: '22:00-07:00'}\n", 0644);
+    EXPECT_EQ(config("check").exit_code, 0);
+}
+
 }  // namespace
 }  // namespace keyrota::test

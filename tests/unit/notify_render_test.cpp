@@ -104,6 +104,31 @@ TEST(Render, WhatEndedIsALine) {
     EXPECT_THAT(rendered(mail_of({expiring("billing-prod")})).text, Not(HasSubstr("No longer")));
 }
 
+std::size_t times(const std::string& text, const std::string& part) {
+    std::size_t found = 0;
+    for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
+        ++found;
+    return found;
+}
+
+TEST(Render, WhatIsToBeDoneWithSeveralKeysIsSaidOnce) {
+    NoticeInMail unused = expiring("search", 9);
+    unused.check_id = "KEY-UNUSED";
+    const RenderedMail mail =
+        rendered(mail_of({expiring("billing-prod"), unused, expiring("other", 8)}));
+    for (const std::string& body : {mail.text, mail.html}) {
+        EXPECT_EQ(times(body, "What to do"), 2U);
+        EXPECT_EQ(times(body, "Its secret is shown once"), 1U);
+        EXPECT_EQ(times(body, "each of these 2 (KEY_ID stands for its key_id)"), 1U);
+        EXPECT_THAT(body, HasSubstr("keyrota keys regenerate KEY_ID --overlap 7d"));
+        EXPECT_THAT(body, HasSubstr("keyrota keys deactivate 9"));
+        EXPECT_THAT(body, HasSubstr("the key stops working on its date"));
+        EXPECT_LT(body.find("other expires in 3 days"), body.find("search has not been used"));
+        for (const char* name : {"billing-prod", "other", "search"})
+            EXPECT_THAT(body, HasSubstr(std::string("because you own ") + name));
+    }
+}
+
 TEST(Render, AFindingAboutTheRunnerHasNoKey) {
     const RenderedMail mail = rendered(mail_of({{.check_id = "RUN-MISSED",
                                                  .detail = "expire-keys",
