@@ -7,6 +7,9 @@ namespace keyrota {
 namespace {
 
 // Steps that several rows share.
+const AdviceStep kRotation{
+    "See which key takes its place, where that one's secret went, and until when this one works.",
+    "keyrota rotations show {key_id}"};
 const AdviceStep kLook{"Look at the key, its policy and its history.", "keyrota explain {key_id}"};
 const AdviceStep kNewKey{
     "Make a new key like it, and give it to what uses this one. The secret is "
@@ -55,23 +58,27 @@ const std::vector<Advice>& table() {
         {"KEY-ROTATED",
          "{key} was rotated",
          "A successor took its place; this one works on for its overlap only.",
-         {kLook, {"Make sure that everything uses the successor."}},
+         {kRotation, {"Make sure that everything uses the successor."}},
          "this key is retired when its overlap ends."},
         {"KEY-ROTATION-FAILED",
          "the rotation of {key} failed",
-         "A successor could not be made, delivered or seen in use.",
-         {kLook},
-         "the key stays as it is, and the rotation is tried again."},
+         "The secret of its successor could not be delivered, however often it was tried.",
+         {{"See why.", "keyrota rotations show {key_id}"},
+          {"When that is mended, have it tried again.", "keyrota rotations retry {key_id}"}},
+         "the key stays as it is, and nobody tries again."},
         {"KEY-RETIRES-SOON",
          "{key} is retired {when}",
          "The key was rotated, and its overlap with the successor ends.",
-         {{"Make sure that everything uses the successor."}, kLook},
+         {{"Make sure that everything uses the successor."}, kRotation},
          "the key stops working {when} once nothing uses it, or is held back while something "
          "does."},
         {"KEY-RETIRE-BLOCKED",
          "{key} is still in use after its rotation",
          "Its overlap is over, but something still calls with it instead of its successor.",
-         {kLook, {"Find what still uses it and give that the successor."}},
+         {{"See who still calls, from where and for what.",
+           "keyrota findings list --key {key_id} --check KEY-RETIRE-BLOCKED --json"},
+          {"Give that the successor's secret."},
+          kRotation},
          "the key is not retired, and you are reminded weekly."},
         {"KEY-BREACHED",
          "{key} was breached",

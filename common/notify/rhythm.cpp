@@ -32,7 +32,8 @@ const std::vector<Rhythm>& table() {
         {.check_id = "KEY-ROTATION-DUE",
          .stages = {kDay * 0, kDay * 1, kDay * 7},
          .repeat = Repeat::weekly,
-         .silence = Silence::refused},
+         .silence = Silence::refused,
+         .acted_is_news = false},  // KEY-ROTATED is
         {.check_id = "KEY-ROTATION-FAILED", .repeat = Repeat::never, .silence = Silence::refused},
         {.check_id = "KEY-ROTATED", .repeat = Repeat::never, .silence = Silence::refused},
         {.check_id = "KEY-RETIRES-SOON",
@@ -138,7 +139,7 @@ StageDecision decide_stage(const TellableFinding& finding, const std::optional<T
     const std::vector<microseconds> stages = stages_of(rhythm, finding);
     if (finding.status == "waived") return nothing("it is waived");
     // What an action closed is told as what it was: a key that expired is news.
-    if (finding.status == "resolved" && finding.resolution != "acted")
+    if (finding.status == "resolved" && (finding.resolution != "acted" || !rhythm.acted_is_news))
         return decide_resolved(finding, stages, before);
     StageDecision decision = decide_by_rhythm(rhythm, stages, finding, before, as_of);
     if (decision.stage.empty() && before && before->severity < kUrgent &&

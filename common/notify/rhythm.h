@@ -28,6 +28,7 @@ struct Rhythm {
     bool stages_by_policy = false;  // the rule's expiry.notice_before instead
     Repeat repeat = Repeat::weekly;
     Silence silence = Silence::allowed;
+    bool acted_is_news = true;  // what an action closed is told; false: another check tells it
 };
 /// The row of the table for a check; the usual one (at once, then weekly) for a check without one.
 const Rhythm& rhythm_of(std::string_view check_id);

@@ -104,6 +104,16 @@ TEST(Rhythm, EventsAreToldOnce) {
     }
 }
 
+TEST(Rhythm, WhatAnActionClosedIsToldUnlessAnotherCheckTellsIt) {
+    TellableFinding finding = found("KEY-EXPIRED");
+    finding.status = "resolved";
+    finding.resolution = "acted";
+    EXPECT_EQ(stage(finding, {}, kDue), "open");
+    finding.check_id = "KEY-ROTATION-DUE";  // its rotation was asked for: KEY-ROTATED follows
+    EXPECT_EQ(stage(finding, {}, kDue), "");
+    EXPECT_EQ(stage(finding, told(kDue), kDue + 1h), "resolved");
+}
+
 TEST(Rhythm, ARiseToGraveIsAStageOfItsOwn) {
     TellableFinding finding = found("KEY-ERROR-RATE");
     finding.severity = 4;
