@@ -32,6 +32,7 @@ constexpr Examination kExaminations[] = {
     {"disk", Where::here, examine_disk},
     {"schedule", Where::here, examine_schedule},
     {"mail", Where::here, examine_mail},
+    {"sinks", Where::here, examine_sinks},
     {"server", Where::database, examine_server},
     {"encryption", Where::database, examine_encryption},
     {"schema", Where::database, examine_schema},

@@ -33,6 +33,7 @@ Diagnosis examine_data_dir(const Patient& patient);
 Diagnosis examine_disk(const Patient& patient);
 Diagnosis examine_schedule(const Patient& patient);
 Diagnosis examine_mail(const Patient& patient);
+Diagnosis examine_sinks(const Patient& patient);
 
 // In the database.
 Diagnosis examine_server(const Patient& patient);

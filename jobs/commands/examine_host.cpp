@@ -12,6 +12,7 @@
 #include "commands/examinations.h"
 #include "error/error.h"
 #include "postgres/database.h"
+#include "sink/sink.h"
 
 namespace keyrota {
 namespace {
@@ -123,6 +124,22 @@ Diagnosis examine_schedule(const Patient&) {
     return {Health::ok, found.size() == 1 ? found.front().string()
                                           : fmt::format("{} and {} more", found.front().string(),
                                                         found.size() - 1)};
+}
+
+// As the job rotate-keys would open them; the first that it could not is told.
+Diagnosis examine_sinks(const Patient& patient) {
+    const std::vector<SinkOptions>& sinks = patient.config().sinks;
+    if (sinks.empty()) return {Health::info, "none is configured: no key is rotated by itself"};
+    for (const SinkOptions& sink : sinks) {
+        try {
+            open_sink(sink);
+        } catch (const Error& error) {
+            return {Health::fail, fmt::format("{}: {}", sink.name, error.what()), error.hint()};
+        }
+    }
+    return {Health::ok, sinks.size() == 1
+                            ? sinks.front().name
+                            : fmt::format("{} and {} more", sinks.front().name, sinks.size() - 1)};
 }
 
 }  // namespace keyrota

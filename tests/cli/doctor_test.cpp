@@ -109,6 +109,19 @@ TEST_F(Doctor, FindsAPasswordThatEverybodyMayRead) {
     expect("configuration", "ok", file, {{"KEYROTA_CONFIG", file}});
 }
 
+TEST_F(Doctor, FindsASinkThatOthersMayReadFrom) {
+    expect("sinks", "info", "none is configured");
+    const fs::path folder = scratch().path() / "secrets";
+    fs::create_directory(folder);
+    const fs::path file = scratch().write(
+        "keyrota.yaml",
+        fmt::format("sinks: [{{name: files, type: file, directory: {}}}]\n", folder.string()));
+    ::chmod(folder.c_str(), 0700);
+    expect("sinks", "ok", "files", {{"KEYROTA_CONFIG", file}});
+    ::chmod(folder.c_str(), 0755);
+    expect("sinks", "fail", "files: ", {{"KEYROTA_CONFIG", file}});
+}
+
 TEST_F(Doctor, FindsADataDirectoryThatOthersMayWriteTo) {
     fs::create_directory(data_dir());
     ::chmod(data_dir().c_str(), 0750);

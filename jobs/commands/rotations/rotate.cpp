@@ -158,9 +158,11 @@ void deliver_all(Rotate& rotate, std::ostream& out) {
             ++rotate.report.delivered;
             return;
         }
-        ++rotate.report.undelivered;
         rotate.report.add_trouble(outcome.key_id, outcome.words);
     });
+    // With those that somebody else held locked.
+    rotate.report.undelivered =
+        static_cast<std::int64_t>(rotate.report.rotating.size()) - rotate.report.delivered;
 }
 
 void print_text(const RotateReport& report, bool dry_run, std::ostream& out) {
