@@ -5,6 +5,7 @@
 #include "check_runs/check_runs.h"
 #include "check_waivers/check_waivers.h"
 #include "custom_checks/custom_checks.h"
+#include "detect_anomalies/detect_anomalies.h"
 #include "error/error.h"
 #include "error/suggestion.h"
 #include "expire_keys/expire_keys.h"
@@ -30,6 +31,8 @@ constexpr Job kJobs[] = {
      "*/15 * * * *", plan_rotate_keys},
     {"watch-usage", "flag keys whose calls go wrong, come near their limit, or expose the key",
      "20 * * * *", plan_watch_usage},
+    {"detect-anomalies", "find keys that behave unlike themselves, hour by hour", "25 * * * *",
+     plan_detect_anomalies},
     {"notify-owners", "tell owners what they must know of their keys, and deliver what waits",
      "4-59/5 * * * *", plan_notify_owners},
     {"check-runs", "tell the operator which jobs have not come to a good end for too long",

@@ -40,6 +40,7 @@ struct PolicyRule {
     std::chrono::microseconds usage_never_used_after = std::chrono::hours(24 * 30);
     std::chrono::microseconds usage_scope_unused_after = std::chrono::hours(24 * 90);
     std::chrono::microseconds usage_admin_unused_after = std::chrono::hours(24 * 30);
+    std::string anomaly_sensitivity = "normal";  // sensitive | normal | quiet | very quiet
 };
 
 /// Where the secrets of successors go.

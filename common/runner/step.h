@@ -36,6 +36,12 @@ class StepRun {
     };
     void count(const Totals& totals);
 
+    /// Records findings of a check that this step looks for itself, as the runner records any
+    /// other: opened, gone on with, waived. Within in_batch, in its transaction; resolves nothing,
+    /// a standing check of the same id and job does that.
+    /// @param fill puts the rows into pg_temp.check_result (check_result.sql), which is empty.
+    void record(const std::string& check_id, const std::function<void()>& fill);
+
     /// Whether a signal came: return after the batch in hand.
     bool interrupted() const;
 

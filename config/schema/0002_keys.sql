@@ -67,7 +67,9 @@ create table keyrota.policy_rule (
     usage_unused_after interval not null default '90 days',
     usage_never_used_after interval not null default '30 days',
     usage_scope_unused_after interval not null default '90 days',
-    usage_admin_unused_after interval not null default '30 days'
+    usage_admin_unused_after interval not null default '30 days',
+    anomaly_sensitivity text not null default 'normal'
+        check (anomaly_sensitivity in ('sensitive', 'normal', 'quiet', 'very quiet'))
 );
 
 create table keyrota.api_key (

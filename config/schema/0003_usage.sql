@@ -113,6 +113,8 @@ create table keyrota.usage_hour (
     primary key (key_id, hour)
 ) partition by range (hour);
 create table keyrota.usage_hour_default partition of keyrota.usage_hour default;  -- absurd stamps
+-- Hours come about in order, so a few kilobytes say where the newest are; hour never changes, so updates stay HOT.
+create index usage_hour_hour_idx on keyrota.usage_hour using brin (hour) with (pages_per_range = 32, autosummarize = on);
 
 -- Monthly partitions from this month (UTC) up to `ahead` more. What a gateway's clock brought into the default one too
 -- early moves over. An hour is updated with each rollup until it is over, so its pages have room for that.
@@ -162,6 +164,42 @@ create table keyrota.usage_network (
     last_seen_at timestamptz not null,
     first_hour_requests bigint not null default 0,
     primary key (key_id, network)
+);
+create index usage_network_first_seen_at_idx on keyrota.usage_network (first_seen_at);  -- the new ones of a day
+
+-- What the anomaly detector remembers of a key. The hours that `state` has seen are in it, so that none counts twice.
+create table keyrota.detector_state (
+    key_id bigint primary key references keyrota.api_key on delete cascade,
+    state bytea not null,               -- packed, its format's version first: common/anomaly/detector_state.h
+    last_hour_at timestamptz not null,  -- the newest hour that was applied
+    last_alarm_at timestamptz,          -- the newest hour with an alarm, told or not; null: none yet
+    next_due_at timestamptz             -- the hour in which silence alone would alarm, or is to be looked at; null: frozen
+) with (fillfactor = 80);
+create index detector_state_next_due_at_idx on keyrota.detector_state (next_due_at) where next_due_at is not null;
+
+-- How far the detector came; one row, moved when all keys of a run have been seen.
+create table keyrota.detector_position (
+    only_row boolean primary key default true check (only_row),
+    judged_until timestamptz,  -- hours before it; null: none yet
+    built_from timestamptz     -- a state that is made anew sees no hour before it; null: all there are
+);
+insert into keyrota.detector_position default values;
+
+-- Incidents that opened in an hour, over all keys. One that is held is told to the operator, not to each owner.
+create table keyrota.anomaly_gate (
+    check_id text not null,
+    hour timestamptz not null,
+    alarms bigint not null,
+    judged_at timestamptz,  -- null: the run that counted them is not through
+    is_held boolean not null default false,
+    usual float8,           -- an hour, when it was judged
+    keys bigint,            -- that there were; null: too few alarms to ask
+    primary key (check_id, hour)
+);
+create table keyrota.anomaly_usual (
+    check_id text primary key,
+    per_hour float8 not null,  -- fading mean of alarms
+    until_at timestamptz not null
 );
 
 -- Hours of which usage is unknown to every check.

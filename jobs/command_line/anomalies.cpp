@@ -2,6 +2,8 @@
 
 #include "command_line/commands.h"
 #include "commands/anomalies/eval.h"
+#include "commands/anomalies/rebuild.h"
+#include "commands/anomalies/replay.h"
 
 namespace keyrota {
 namespace {
@@ -15,11 +17,65 @@ double sensitivity_of(const std::string& text) {
     return sensitivity;
 }
 
+Timestamp instant_of(const char* option, const std::string& text) {
+    const auto at = parse_timestamp(text);
+    if (!at) throw unreadable(option, text, "2026-11-24T06:00:00Z");
+    return *at;
+}
+
+void declare_replay(Command& anomalies, Program& program) {
+    struct Given : GivenFormat {
+        ReplayQuestion question;
+        std::string from, to;
+    };
+    const auto given = std::make_shared<Given>();
+    Command replay = anomalies.add(
+        "replay",
+        "Show hour by hour what the detector saw of a key, what it expected, and why it alarmed",
+        {{"keyrota anomalies replay 1", "keyrota anomalies replay 1 --alarms",
+          "keyrota anomalies replay 1 --from 2026-11-20 --to 2026-11-24T06:00:00Z --csv"},
+         {ExitCode::config, ExitCode::database}});
+    replay.option("KEY", given->question.key, "a key_id, source:external_id, or prefix...hint")
+        .required();
+    replay.option("--from", given->from, "from this hour on; default: seven days before --to")
+        .type("INSTANT");
+    replay.option("--to", given->to, "up to this hour; default: as far as detect-anomalies came")
+        .type("INSTANT");
+    replay.flag("--alarms", given->question.only_alarms, "only hours with an alarm");
+    given->add_to(replay);
+    replay.runs(program, [given, &program] {
+        ReplayQuestion& question = given->question;
+        if (!given->from.empty()) question.from = instant_of("--from", given->from);
+        if (!given->to.empty()) question.to = instant_of("--to", given->to);
+        return anomalies_replay(program.load(), question, given->format(), program.out,
+                                program.errors);
+    });
+}
+
+void declare_rebuild(Command& anomalies, Program& program) {
+    const auto from = std::make_shared<std::string>();
+    Command rebuild = anomalies.add(
+        "rebuild",
+        "Make what the detector remembers of all keys anew from their hours, as after a backup or "
+        "where a time should not count; samples that came late are not seen, so it may differ",
+        {{"keyrota anomalies rebuild --from 2026-06-01"},
+         {ExitCode::config, ExitCode::database, ExitCode::lease_held}});
+    rebuild.option("--from", *from, "from this hour on; earlier ones are forgotten")
+        .required()
+        .type("INSTANT");
+    rebuild.runs(program, [from, &program] {
+        return anomalies_rebuild(program.load(), instant_of("--from", *from),
+                                 Program::out_is_terminal(), program.out, program.errors);
+    });
+}
+
 }  // namespace
 
 void declare_anomalies(Command& app, Program& program) {
     Command anomalies =
         app.add_group("anomalies", "See how keys that behave unlike themselves are found");
+    declare_replay(anomalies, program);
+    declare_rebuild(anomalies, program);
     struct Given : GivenFormat {
         EvalOptions options;
         std::string sensitivity = "1";

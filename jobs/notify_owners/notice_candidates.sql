@@ -37,7 +37,8 @@ select f.key_id, f.uid, f.check_id, f.episode, f.status, f.severity, coalesce(f.
          where n.key_id = f.key_id and n.finding_uid = f.uid and n.episode = f.episode
            and n.anchor_at = coalesce(f.due_at, timestamptz '1970-01-01 00:00Z') and not n.is_copy
            and n.state in ('observed', 'waiting', 'told')) told
- where (f.key_id, f.uid) > (cast(:after_key as bigint), cast(:after_uid as text))
+ where not f.evidence ? 'held'  -- an anomaly of which nobody is told, or not yet
+   and (f.key_id, f.uid) > (cast(:after_key as bigint), cast(:after_uid as text))
    and case when f.status in ('open', 'acknowledged')
                  or f.resolution = 'acted' and f.resolved_at > keyrota.instant(:as_of) - interval '7 days'
             then told.at is null or told.next_at <= keyrota.instant(:as_of)

@@ -1,0 +1,72 @@
+// detect-anomalies killed in the middle, again and again: states and findings are those of a run
+// that nothing befell.
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include "support/program.h"
+
+namespace keyrota::test {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::SizeIs;
+
+constexpr const char* kApplied =
+    "(select coalesce(sum(applied_total), 0) from keyrota.run_check where check_id = 'detect')";
+
+class DetectorFaults : public ProgramTest {
+  protected:
+    void SetUp() override {
+        ProgramTest::SetUp();
+        environment()["KEYROTA_LIMITS_BATCH_SIZE"] = "4";
+        given_usage_known(kNow - 400 * 24h, kNow);
+        given_keys(60, {.name = "key", .created_at = kNow - 60 * 24h});
+        execute(fmt::format(
+            "insert into keyrota.usage_hour (key_id, hour, requests)"
+            " select k, h, case when k % 10 = 0 and h = keyrota.instant({1}) - interval '1 hour'"
+            "                   then 5000 else 100 + hashint8(k + extract(epoch from h)::bigint) % "
+            "10 end from generate_series(1, 60) k, generate_series(keyrota.instant({0}),"
+            " keyrota.instant({1}) - interval '1 hour', interval '1 hour') h",
+            to_micros(kNow - 40 * 24h), to_micros(kNow)));
+    }
+    std::vector<std::string> end_state() {
+        return texts(
+            "select 's ' || key_id || ' ' || encode(state, 'hex') || ' ' ||"
+            "       coalesce(last_alarm_at::text, '') || coalesce(next_due_at::text, '')"
+            "  from keyrota.detector_state"
+            " union all select 'f ' || key_id || ' ' || (to_jsonb(f) - 'run_id')::text"
+            "  from keyrota.finding f"
+            " union all select 'g ' || check_id || hour || ' ' || alarms || is_held"
+            "  from keyrota.anomaly_gate"
+            " union all select 'p ' || judged_until from keyrota.detector_position"
+            " order by 1");
+    }
+    static Arguments run_words() {
+        return {"run", "detect-anomalies", "--as-of", to_string(kNow + 10min), "--wait", "20s"};
+    }
+};
+
+TEST_F(DetectorFaults, KilledInTheMiddleTheEndIsThatOfARunThatNothingBefell) {
+    ASSERT_EQ(keyrota(run_words()).exit_code, 0);
+    const auto undisturbed = end_state();
+    EXPECT_THAT(undisturbed, SizeIs(60 + 6 + 1 + 1 + 1)) << "states, spikes, RUN-GATE, gate, place";
+    for (const char* table :
+         {"detector_state", "finding", "anomaly_gate", "anomaly_usual", "run_check", "job_run"})
+        execute(fmt::format("delete from keyrota.{}", table));
+    execute("update keyrota.detector_position set judged_until = null");
+    int killed = 0;
+    for (int n = 1; n <= 4; ++n) {
+        Program run = start(run_words(), {{"KEYROTA_LIMITS_DUTY", "10"}});
+        wait_until(fmt::format("{} >= {}", kApplied, 8 * n));
+        run.signal(SIGKILL);
+        killed += run.wait().exit_code == 128 + SIGKILL ? 1 : 0;
+    }
+    EXPECT_EQ(killed, 4);
+    EXPECT_NE(end_state(), undisturbed);
+    EXPECT_EQ(keyrota(run_words()).exit_code, 0);
+    EXPECT_EQ(end_state(), undisturbed);
+}
+
+}  // namespace
+}  // namespace keyrota::test
