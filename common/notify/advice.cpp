@@ -73,8 +73,9 @@ const std::vector<Advice>& table() {
          "the key stops working {when} once nothing uses it, or is held back while something "
          "does."},
         {"KEY-RETIRE-BLOCKED",
-         "{key} is still in use after its rotation",
-         "Its overlap is over, but something still calls with it instead of its successor.",
+         "{key} cannot be retired after its rotation",
+         "Its overlap is over, but something still calls with it instead of its successor, or its "
+         "successor does not work.",
          {{"See who still calls, from where and for what.",
            "keyrota findings list --key {key_id} --check KEY-RETIRE-BLOCKED --json"},
           {"Give that the successor's secret."},

@@ -232,7 +232,9 @@ create view keyrota.overlap as
 select r.key_id, r.token, r.successor_id, r.reason, r.state, r.held, s.retire_at, a.last_used_at,
        p.rotation_silence_after as silence_after, p.rotation_still_used as still_used, p.usage_unused_after as unused_after,
        successor_state.status = 'active' as successor_is_active, successor_state.expires_at as successor_expires_at,
-       successor_activity.last_used_at as successor_last_used_at
+       successor_activity.last_used_at as successor_last_used_at,
+       exists (select from keyrota.rotation n
+                where n.key_id = r.successor_id and n.delivered_at is not null and n.state <> 'cancelled') as successor_was_replaced
   from keyrota.rotation r
   join keyrota.api_key k on k.key_id = r.key_id
   join keyrota.api_key_state s on s.key_id = r.key_id
@@ -242,16 +244,27 @@ select r.key_id, r.token, r.successor_id, r.reason, r.state, r.held, s.retire_at
   left join keyrota.api_key_activity successor_activity on successor_activity.key_id = r.successor_id
  where r.state in ('delivered', 'verified', 'retiring') and s.status <> 'expired' and s.retire_at is not null;
 
+-- Whether something works in a predecessor's place: its successor, or what took that one's place in turn.
+create function keyrota.overlap_has_successor(o keyrota.overlap, as_of timestamptz) returns boolean
+    language sql immutable parallel safe
+    return o.successor_was_replaced
+           or (coalesce(o.successor_is_active, false) and coalesce(o.successor_expires_at > as_of, true));
+
+-- Up to when usage is known: nothing of what comes after can count as silence.
+create function keyrota.usage_known_until(as_of timestamptz) returns timestamptz
+    language sql stable parallel safe
+    return least(as_of, (select min(last_seen_at) from keyrota.usage_gateway where expected),
+                 (select complete_until from keyrota.usage_watermark));
+
 -- Whether a predecessor can be retired: its time has come, its successor works, and either the policy does not wait for
 -- more, or usage is known and says that the successor is in use and the predecessor silent (or, where nobody ever used the
 -- successor, that the predecessor is as unused as a key can be).
-create function keyrota.overlap_is_over(o keyrota.overlap, as_of timestamptz, known_since timestamptz) returns boolean
-    language sql immutable parallel safe
-    return not o.held and o.retire_at <= as_of and coalesce(o.successor_is_active, false)
-           and coalesce(o.successor_expires_at > as_of, true)
+create function keyrota.overlap_is_over(o keyrota.overlap, as_of timestamptz, known_since timestamptz, known_until timestamptz)
+    returns boolean language sql immutable parallel safe
+    return not o.held and o.retire_at <= as_of and keyrota.overlap_has_successor(o, as_of)
            and (o.still_used = 'retire'
-                or (coalesce(known_since <= as_of - o.silence_after, false)
-                    and coalesce(o.last_used_at <= as_of - o.silence_after, true)
+                or (coalesce(known_since <= known_until - o.silence_after, false)
+                    and coalesce(o.last_used_at <= known_until - o.silence_after, true)
                     and o.successor_last_used_at is not null)
-                or (coalesce(known_since <= as_of - o.unused_after, false)
-                    and coalesce(o.last_used_at <= as_of - o.unused_after, true)));
+                or (coalesce(known_since <= known_until - o.unused_after, false)
+                    and coalesce(o.last_used_at <= known_until - o.unused_after, true)));

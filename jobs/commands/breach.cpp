@@ -30,7 +30,8 @@ struct BreachReport {
     std::int64_t imported = 0;
     std::int64_t unknown = 0;        // secrets
     std::int64_t successors = 0;     // delivered
-    std::int64_t undelivered = 0;    // the sink did not take them yet
+    std::int64_t undelivered = 0;    // no sink has taken them yet
+    std::int64_t without_sink = 0;   // there is none that could
     std::vector<std::string> first;  // of those that end, for people
 };
 
@@ -51,7 +52,9 @@ BreachBatch judge_batch(Session& session, const KeyIds& ids, BreachReport& repor
         }
         batch.native.push_back(key.int64("key_id"));
         const bool is_expired = key.text("status") == "expired";
-        if (key.text("status") == "active") batch.active.push_back(key.int64("key_id"));
+        // One that was not delivered as yet has no place of its own: its predecessor gets another.
+        if (key.text("status") == "active" && key.int64("is_undelivered") == 0)
+            batch.active.push_back(key.int64("key_id"));
         ++(is_expired ? report.ended_before : report.ended);
         if (!is_expired && report.first.size() < kFirst)
             report.first.push_back(
@@ -104,11 +107,13 @@ void deliver_successors(Session& session, const Config& config, const BreachedKe
     KeyIds ids;
     for (const auto& [key_id, evidence] : breached.evidence) ids.push_back(key_id);
     Delivering delivering = by_command(session, config);
-    delivering.only = std::move(ids);
+    delivering.only = ids;
     deliver_rotations(delivering, [&](const RotationOutcome& outcome) {
-        ++(outcome.kind == RotationOutcome::Kind::delivered ? report.successors
-                                                            : report.undelivered);
+        report.successors += outcome.kind == RotationOutcome::Kind::delivered ? 1 : 0;
     });
+    const Row totals = session.one(sql::breach_totals, {{"ids", id_array(ids)}});
+    report.undelivered = totals.int64("undelivered");
+    report.without_sink = totals.int64("without_sink");
 }
 
 std::vector<KeyIds> batches_of(const BreachedKeys& breached, std::int64_t size) {
@@ -147,9 +152,12 @@ void print_text(const BreachReport& report, bool dry_run, std::ostream& out) {
     if (report.undelivered > 0)
         fmt::print(out, "{} not delivered yet: `keyrota rotations list` says why\n",
                    report.undelivered);
-    if (report.ended > report.successors + report.undelivered)
-        out << "Without a sink they have no successors: `keyrota keys create` makes new keys for "
-               "their owners.\n";
+    if (report.without_sink > 0)
+        fmt::print(
+            out,
+            "{} without successors, as no sink is configured: `keyrota keys create` makes new "
+            "keys for their owners\n",
+            report.without_sink);
 }
 
 void print_json(const BreachReport& report, bool dry_run, std::ostream& out) {

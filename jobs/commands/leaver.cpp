@@ -158,6 +158,8 @@ ExitCode leaver(const Config& config, const std::string& owner, const LeaverOpti
         if (!options.deactivate) refresh_policy(session, config.policy);
         with_retries(static_cast<int>(config.limits.max_tries),
                      [&] { leave(session, config, options, leaving); });
+        // Their new owner's rules say how long the successors live.
+        if (!leaving.rotating.empty()) refresh_policy(session, config.policy);
         deliver_successors(session, config, leaving);
     }
     print_leaving(leaving, options.dry_run, out);

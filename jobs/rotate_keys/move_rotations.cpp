@@ -51,21 +51,22 @@ RotationChange change_of(const Row& row) {
 
 void advance(StepRun& run) {
     for (std::int64_t after = 0; !run.interrupted();) {
-        bool is_over = false;
+        KeyIds ids;
         run.in_batch([&] {
             const std::vector<Row> rows = run.session.rows(
                 sql::rotations_to_advance,
                 {{"as_of", run.as_of}, {"after", after}, {"size", run.config.limits.batch_size}});
-            is_over = rows.empty();
-            if (is_over) return;
-            KeyIds ids;
+            ids.clear();
+            if (rows.empty()) return;
             KeyIds orphans;  // successors of keys that were deleted before these were delivered
             std::vector<RotationChange> changes;
             for (const Row& row : rows) {
                 ids.push_back(row.int64("key_id"));
                 changes.push_back(change_of(row));
-                if (row.text("becomes") == "cancelled" && !row.is_null("successor_id"))
-                    orphans.push_back(row.int64("successor_id"));
+                if (row.text("becomes") != "cancelled") continue;
+                const KeyIds earlier = ids_of(row.text("earlier_successor_ids"));
+                orphans.insert(orphans.end(), earlier.begin(), earlier.end());
+                if (!row.is_null("successor_id")) orphans.push_back(row.int64("successor_id"));
             }
             lock_keys(run.session, ids);
             const ActOfRotation act{.block_id = open_audit_block(run.session),
@@ -76,9 +77,9 @@ void advance(StepRun& run) {
             change_rotations(run.session, act, "rotation.advance", changes);
             end_keys(run.session, act, orphans, {act.as_of, "key.retire", kPredecessorDeleted});
             seal_audit_block(run.session, act.block_id);
-            after = ids.back();
         });
-        if (is_over) return;
+        if (ids.empty()) return;
+        after = ids.back();
     }
 }
 

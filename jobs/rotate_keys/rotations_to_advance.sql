@@ -1,7 +1,7 @@
 -- The next rotations that have come further by themselves, and what they come to: seen in use, their overlap over, ended,
 -- or without a key.
-select key_id, token::text as token, state, successor_id, becomes, why
-  from (select r.key_id, r.token, r.state, r.successor_id,
+select key_id, token::text as token, state, successor_id, earlier_successor_ids::text as earlier_successor_ids, becomes, why
+  from (select r.key_id, r.token, r.state, r.successor_id, r.earlier_successor_ids,
                case when s.key_id is null and r.state in ('requested', 'created', 'failed') then 'cancelled'
                     when s.key_id is null then 'retired'
                     when r.state in ('requested', 'created', 'failed') then null
@@ -13,7 +13,8 @@ select key_id, token::text as token, state, successor_id, becomes, why
           from keyrota.rotation r
           left join keyrota.api_key_state s on s.key_id = r.key_id
           left join keyrota.api_key_activity a on a.key_id = r.successor_id
-         where r.state not in ('retired', 'cancelled') and r.key_id > :after) r
+         where r.state not in ('retired', 'cancelled') and r.key_id > :after
+           and not (s.key_id is null and keyrota.rotation_is_claimed(r))) r
  where becomes is not null
  order by key_id
  limit :size

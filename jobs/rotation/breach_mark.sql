@@ -14,8 +14,12 @@ with sink as (
      group by r.key_id
 ), changed as (
     update keyrota.rotation r
-       set reason = 'breach', overlap = interval '0', changed_at = keyrota.instant(:as_of),
-           state = case when was.state in ('delivered', 'verified', 'retiring') then 'retired' else was.state end
+       set reason = 'breach', overlap = interval '0', held = false, tries = 0, retry_at = null,
+           changed_at = keyrota.instant(:as_of),
+           state = case when was.state in ('delivered', 'verified', 'retiring') then 'retired'
+                        when was.state = 'failed' and was.sink is not null and was.successor_id is not null then 'created'
+                        when was.state = 'failed' and was.sink is not null then 'requested'
+                        else was.state end
       from known
       join keyrota.rotation was on was.key_id = known.key_id and was.state not in ('retired', 'cancelled')
      where r.key_id = was.key_id and r.token = was.token and r.key_id = any (cast(:ids as bigint[])) and not known.is_breach

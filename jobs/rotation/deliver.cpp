@@ -23,6 +23,14 @@ using Kind = RotationOutcome::Kind;
 using Null = Poco::Dynamic::Var;
 
 constexpr std::int64_t kBatch = 500;  // secrets in memory at once
+// A program takes its time for each secret: whether they are still ours to deliver is asked so
+// often.
+constexpr std::size_t kBetweenLooks = 10;
+constexpr Statement kStillOurs{
+    "rotation_still_ours",
+    "select key_id from keyrota.rotation where key_id = any (cast(:ids as bigint[]))"
+    " and state = 'created' and successor_id = any (cast(:successor_ids as bigint[]))"
+    " order by key_id"};
 constexpr std::size_t kLongestWords = 300;
 constexpr const char* kUndelivered = R"({"reason": "undelivered"})";
 constexpr Statement kMe{"claiming_backend",
@@ -57,6 +65,10 @@ class Sinks {
   public:
     explicit Sinks(const Delivering& delivering) : delivering_(delivering) {}
 
+    bool is_slow(const std::string& name) const {
+        const SinkOptions* sink = find(name);
+        return sink != nullptr && sink->type == "exec";
+    }
     bool is_known(const std::string& name) const {
         return name == kPrintSink ? delivering_.by_hand != nullptr : find(name) != nullptr;
     }
@@ -196,8 +208,54 @@ void take(Delivering& delivering, const Sinks& sinks, const KeyIds& candidates, 
     seal_audit_block(session, act.block_id);
 }
 
+// Those of them that nobody has taken over or cancelled since: a secret must not come into a sink
+// behind a later one, nor behind its key's end.
+std::vector<std::size_t> still_ours(Session& session, const Batch& batch,
+                                    const std::vector<std::size_t>& places) {
+    KeyIds ids;
+    KeyIds successor_ids;
+    for (const std::size_t i : places) {
+        ids.push_back(batch.taken[i].rotation.key_id);
+        successor_ids.push_back(batch.successors[i].key_id);
+    }
+    KeyIds ours;
+    for (const Row& row : session.rows(
+             kStillOurs, {{"ids", id_array(ids)}, {"successor_ids", id_array(successor_ids)}}))
+        ours.push_back(row.int64("key_id"));
+    std::vector<std::size_t> left;
+    for (const std::size_t i : places)
+        if (std::binary_search(ours.begin(), ours.end(), batch.taken[i].rotation.key_id))
+            left.push_back(i);
+    return left;
+}
+
+// One sink's part of the batch. @returns whether it took any.
+bool hand_over_to(Sinks& sinks, const std::string& name, Session& session, const Batch& batch,
+                  const std::vector<std::size_t>& places, std::vector<SinkAnswer>& answers) {
+    const std::size_t size = sinks.is_slow(name) ? kBetweenLooks : places.size();
+    bool took_some = false;
+    for (std::size_t begin = 0; begin < places.size(); begin += size) {
+        const std::size_t end = std::min(begin + size, places.size());
+        const auto at = [&](std::size_t i) {
+            return places.begin() + static_cast<std::ptrdiff_t>(i);
+        };
+        const std::vector<std::size_t> ours = still_ours(session, batch, {at(begin), at(end)});
+        std::vector<SecretDelivery> deliveries;
+        for (const std::size_t i : ours) deliveries.push_back(batch.taken[i].delivery);
+        if (deliveries.empty()) continue;
+        const std::vector<SinkAnswer> said = sinks.deliver(name, deliveries);
+        for (std::size_t i = 0; i < ours.size(); ++i) {
+            answers[ours[i]] = said.at(i);
+            took_some = took_some || said.at(i).kind == SinkAnswer::Kind::delivered;
+        }
+        if (!took_some) break;  // the rest is as good as refused
+    }
+    return took_some;
+}
+
 // Between the transactions: each sink gets its secrets. @returns an answer for each taken one.
-std::vector<SinkAnswer> hand_over(Sinks& sinks, Batch& batch, std::set<std::string>& resting) {
+std::vector<SinkAnswer> hand_over(Sinks& sinks, Session& session, Batch& batch,
+                                  std::set<std::string>& resting) {
     std::map<std::string, std::vector<std::size_t>> by_sink;
     for (std::size_t i = 0; i < batch.taken.size(); ++i) {
         SecretDelivery& delivery = batch.taken[i].delivery;
@@ -207,19 +265,11 @@ std::vector<SinkAnswer> hand_over(Sinks& sinks, Batch& batch, std::set<std::stri
         delivery.secret = &successor.secret;
         by_sink[batch.taken[i].sink].push_back(i);
     }
-    std::vector<SinkAnswer> answers(batch.taken.size());
-    for (const auto& [name, places] : by_sink) {
-        std::vector<SecretDelivery> deliveries;
-        for (const std::size_t i : places) deliveries.push_back(batch.taken[i].delivery);
-        const std::vector<SinkAnswer> said = sinks.deliver(name, deliveries);
-        bool took_some = false;
-        for (std::size_t i = 0; i < places.size(); ++i) {
-            answers[places[i]] = said.at(i);
-            took_some = took_some || said.at(i).kind == SinkAnswer::Kind::delivered;
-        }
-        // One that takes nothing is left in peace: each try makes keys.
-        if (!took_some) resting.insert(name);
-    }
+    std::vector<SinkAnswer> answers(batch.taken.size(),
+                                    {SinkAnswer::Kind::refused, "the sink was left in peace"});
+    // One that takes nothing is left in peace: each try makes keys.
+    for (const auto& [name, places] : by_sink)
+        if (!hand_over_to(sinks, name, session, batch, places, answers)) resting.insert(name);
     return answers;
 }
 
@@ -345,7 +395,8 @@ void deliver_rotations(Delivering& delivering,
         });
         for (const RotationOutcome& outcome : batch.over) told(outcome);
         if (batch.taken.empty()) continue;
-        const std::vector<SinkAnswer> answers = hand_over(sinks, batch, resting);
+        const std::vector<SinkAnswer> answers =
+            hand_over(sinks, delivering.session, batch, resting);
         KeyIds changed;
         delivering.in_batch([&] { changed = settle(delivering, batch, answers); });
         for (std::size_t i = 0; i < batch.taken.size(); ++i)

@@ -1,5 +1,6 @@
 -- The keys of an owner who has left that can live on with another secret: somebody else is to have them, and their policy
--- says into what that is delivered (before the owner changes: the rule is theirs), or it is under way already. Takes all of
+-- says into what that is delivered (before the owner changes: the rule is theirs), or it is under way already. One that was not
+-- delivered as yet gets none of its own. Takes all of
 -- the owner's keys for the transaction.
 select k.key_id, (r.key_id is not null or s.retire_at is not null)::int::bigint as is_under_way
   from keyrota.api_key k
@@ -11,5 +12,8 @@ select k.key_id, (r.key_id is not null or s.retire_at is not null)::int::bigint 
    and (r.key_id is not null or s.retire_at is not null
         or case when k.policy_rule_id is null then cast(:default_sink as text) else p.rotation_sink end is not null)
    and not exists (select from keyrota.rotation f where f.key_id = k.key_id and f.state = 'failed')
+   and not exists (select from keyrota.rotation u
+                    where u.key_id = k.predecessor_id and u.state in ('requested', 'created', 'failed')
+                      and (u.successor_id = k.key_id or k.key_id = any (u.earlier_successor_ids)))
  order by k.key_id
    for no key update of k, s

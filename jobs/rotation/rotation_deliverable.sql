@@ -8,9 +8,11 @@ select r.key_id, r.token::text as token, r.state, r.successor_id, r.earlier_succ
        (extract(epoch from p.rotation_successor_lifetime) * 1000000)::bigint as lifetime_us,
        case when k.source <> 'native' then 'its source is ' || k.source || ': only native keys are changed'
             when r.reason = 'breach' then null
-            when s.status = 'expired' or s.expires_at <= keyrota.instant(:as_of)
+            -- Where a try may have delivered a successor already, that is what people use by now.
+            when (s.status = 'expired' or s.expires_at <= keyrota.instant(:as_of))
+                 and r.successor_id is null and r.earlier_successor_ids = '{}'
             then 'it is expired: no rotation brings a key back to life'
-            when s.status <> 'active' then 'it is ' || s.status || ', and its successor would be active'
+            when s.status = 'inactive' then 'it is ' || s.status || ', and its successor would be active'
        end as refused
   from keyrota.rotation r
   join keyrota.api_key k on k.key_id = r.key_id

@@ -9,6 +9,10 @@ select k.key_id, k.prefix, k.prefix || '...' || k.hint as masked, k.name, k.envi
             when s.status = 'expired' or s.expires_at <= now() then 'it is expired: no rotation brings a key back to life'
             when s.status <> 'active'
             then 'it is ' || s.status || ': `keyrota keys activate` first, since its successor would be active'
+            when exists (select from keyrota.rotation u
+                         where u.key_id = k.predecessor_id and u.state in ('requested', 'created', 'failed')
+                           and (u.successor_id = k.key_id or k.key_id = any (u.earlier_successor_ids)))
+            then 'it is to take the place of key ' || k.predecessor_id || ', and was not delivered as yet'
             when r.state = 'failed' then 'its rotation failed: `keyrota rotations retry` or `cancel` it first'
             when r.state is not null then 'it has a rotation that is not finished (' || r.state || ')'
        end as refused

@@ -56,7 +56,7 @@ TEST_F(Breach, EndsKeysAtOnceWhateverTheirStateAndOpensAFinding) {
     given_key({.name = "other"});
     const Outcome outcome = breach({"1", "2"});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
-    EXPECT_THAT(outcome.out, AllOf(HasSubstr("ended 2 keys"), HasSubstr("no successors")));
+    EXPECT_THAT(outcome.out, AllOf(HasSubstr("ended 2 keys"), HasSubstr("1 without successors")));
     EXPECT_THAT(keys_with_status("expired"), ElementsAre("active", "inactive"));
     EXPECT_EQ(number("select count(*) from keyrota.api_key_state where status = 'expired'"
                      " and expires_at <= now()"),

@@ -171,7 +171,7 @@ TEST_F(Rotations, ABreachedKeyEndsAtOnceAndItsSuccessorIsDelivered) {
     EXPECT_THAT(keys(), ElementsAre("1 expired", "2 expired", "3 active"));
     EXPECT_THAT(files(), ElementsAre("key-1.json"));
     expect_refused({"keys", "activate", "1"}, "it was breached");
-    expect_refused({"rotations", "cancel", "1"}, "the key has expired");
+    expect_refused({"rotations", "cancel", "1"}, "the key was breached");
     EXPECT_EQ(keyrota({"run", "rotate-keys"}).exit_code, 0);
     EXPECT_THAT(rotations(), ElementsAre("1 breach retired 3", "2 breach retired"));
     expect_trail_verifies();
@@ -185,6 +185,42 @@ TEST_F(Rotations, ABreachEndsTheKeyEvenIfTheSinkTakesNothing) {
     EXPECT_THAT(outcome.out, HasSubstr("1 not delivered yet"));
     EXPECT_THAT(keys_with_status("active"), IsEmpty());
     EXPECT_THAT(rotations(), ElementsAre("1 breach requested"));
+    expect_refused({"rotations", "cancel", "1"}, "the key was breached");
+    expect_refused({"keys", "update", "1", "--expires-at", "never"}, "it was breached");
+    expect_refused({"keys", "regenerate", "2", "--yes"}, "it is expired");
+}
+
+TEST_F(Rotations, ABreachWithoutASinkIsMadeGoodOnceThereIsOne) {
+    given_key({.name = "leaked"});
+    environment().erase("KEYROTA_CONFIG");
+    const Outcome outcome = keyrota({"breach", "1"});
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_THAT(outcome.out, HasSubstr("1 without successors"));
+    EXPECT_THAT(rotations(), ElementsAre("1 breach failed"));
+    given_sinks(fmt::format("[{{name: files, type: file, directory: {}}}]", folder().string()));
+    keyrota({"run", "rotate-keys"});  // gives the key its rule
+    expect_done({"rotations", "retry", "1"}, "is tried again");
+    EXPECT_EQ(keyrota({"run", "rotate-keys"}).exit_code, 0);
+    EXPECT_THAT(files(), ElementsAre("key-1.json"));
+}
+
+TEST_F(Rotations, AKeyPastItsEndDateGetsNoSuccessorByABreach) {
+    given_key({.name = "over", .expires_at = kNow});
+    EXPECT_EQ(keyrota({"breach", "1"}).exit_code, 0);
+    EXPECT_THAT(keys(), ElementsAre("1 expired"));
+}
+
+TEST_F(Rotations, ASuccessorThatWasNotDeliveredIsNotRotatedItself) {
+    given_key({.name = "billing"});
+    const fs::path script = scratch().write("sink.sh", "#!/bin/sh\nkill -9 $$\n");
+    ::chmod(script.c_str(), 0755);
+    given_sinks(fmt::format("[{{name: files, type: exec, command: [{}]}}]", script.string()));
+    ASSERT_EQ(keyrota({"rotate", "1"}).exit_code, 3);
+    EXPECT_THAT(rotations(), ElementsAre("1 manual created 2"));
+    expect_refused({"rotate", "2", "--sink", "files"}, "was not delivered as yet");
+    expect_refused({"keys", "regenerate", "2", "--yes"}, "was not delivered as yet");
+    EXPECT_EQ(keyrota({"breach", "2"}).exit_code, 0);
+    EXPECT_THAT(keys(), ElementsAre("1 active", "2 expired")) << "its predecessor gets another";
 }
 
 TEST_F(Rotations, ABreachHurriesARotationThatIsUnderWay) {

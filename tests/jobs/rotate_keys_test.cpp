@@ -310,6 +310,40 @@ TEST_F(RotateKeys, APolicyMayRetireWithoutEvidenceButNeverBeforeTheOverlapOrWith
     EXPECT_THAT(keys(), ElementsAre("1 expired", "2 active"));
 }
 
+TEST_F(RotateKeys, APredecessorWhoseSuccessorWasReplacedInTurnIsRetiredAllTheSame) {
+    given_rotated();
+    given_usage_known(kNow - 100 * kDay, kNow + 20 * kDay);
+    given_use(2, kNow + 1h);
+    execute(
+        "insert into keyrota.rotation (key_id, token, successor_id, reason, state, delivered_at)"
+        " values (2, gen_random_uuid(), 1, 'manual', 'retired', now())");
+    execute("update keyrota.api_key_state set status = 'expired' where key_id = 2");
+    rotate_at(kNow + 8 * kDay);
+    EXPECT_THAT(keys(), ElementsAre("1 expired", "2 expired"));
+}
+
+TEST_F(RotateKeys, APredecessorWithoutASuccessorThatWorksIsNotRetiredAndNotSilently) {
+    given_rotated();
+    given_usage_known(kNow - 100 * kDay, kNow + 20 * kDay);
+    given_use(2, kNow + 1h);
+    execute("update keyrota.api_key_state set status = 'inactive' where key_id = 2");
+    rotate_at(kNow + 8 * kDay);
+    EXPECT_THAT(keys(), ElementsAre("1 active leaving", "2 inactive"));
+    EXPECT_THAT(open("KEY-RETIRE-BLOCKED"), ElementsAre("1 4"));
+}
+
+TEST_F(RotateKeys, SilenceCountsOnlyUpToWhereUsageIsKnown) {
+    given_rotated();
+    given_use(2, kNow + 1h);
+    given_use(1, kNow + 6 * kDay);
+    given_usage_known(kNow - 100 * kDay, kNow + 7 * kDay - 1us);
+    rotate_at(kNow + 7 * kDay + 1h);
+    EXPECT_THAT(keys(), ElementsAre("1 active leaving", "2 active")) << "a tick is not known";
+    given_usage_known(kNow - 100 * kDay, kNow + 7 * kDay);
+    rotate_at(kNow + 7 * kDay + 2h);
+    EXPECT_THAT(keys(), ElementsAre("1 expired", "2 active"));
+}
+
 TEST_F(RotateKeys, TheOwnerIsWarnedThreeDaysAndOneDayBeforeAndNotATickBefore) {
     given_rotated();
     rotate_at(kNow + 4 * kDay - 1us);

@@ -106,6 +106,16 @@ class RotationHistory : public DatabaseTest, public ::testing::WithParamInterfac
         keyrota::breach(config(), source, {.yes = true}, said_, said_);
         breached_.insert(source.keys.front());
     }
+    /// As somebody would who does not know what became of the key.
+    void somebody_revives_a_key() {
+        KeySelection selection;
+        selection.keys = {any_key()};
+        ends_.erase(std::stoll(selection.keys.front()));  // moving an end date is allowed
+        KeyWishes wishes;
+        wishes.expires_at = "never";
+        keys_change(config(), KeyAction::update, selection, wishes, {.yes = true}, said_, said_);
+        keys_change(config(), KeyAction::activate, selection, {}, {.yes = true}, said_, said_);
+    }
     void an_owner_leaves() {
         const std::int64_t owner_id = 1 + pick(3);
         LeaverOptions options{.to = std::to_string(1 + owner_id % 3), .yes = true};
@@ -116,7 +126,7 @@ class RotationHistory : public DatabaseTest, public ::testing::WithParamInterfac
     /// One of it. Refusals are right answers, too.
     void something_happens() {
         try {
-            switch (pick(14)) {
+            switch (pick(15)) {
                 case 0:
                 case 1:
                     return time_passes();
@@ -140,6 +150,8 @@ class RotationHistory : public DatabaseTest, public ::testing::WithParamInterfac
                     return pick(3) == 0 ? a_key_is_breached() : given_new_key();
                 case 12:
                     return pick(4) == 0 ? an_owner_leaves() : a_key_is_used();
+                case 13:
+                    return somebody_revives_a_key();
                 default:
                     return time_passes();
             }
@@ -207,7 +219,7 @@ TEST_P(RotationHistory, KeepsItsPromisesAfterEachStep) {
         << "else nothing was shown";
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, RotationHistory, ::testing::Values(1U, 2U, 3U));
+INSTANTIATE_TEST_SUITE_P(Seeds, RotationHistory, ::testing::Values(1U, 2U, 3U, 4U));
 
 }  // namespace
 }  // namespace keyrota::test

@@ -5,9 +5,10 @@ with due as (
       from keyrota.api_key_state s
       join keyrota.overlap o on o.key_id = s.key_id
      cross join (select keyrota.usage_known_since(keyrota.instant(:as_of),
-                                                  cast(:silent_after_us as bigint) * interval '1 microsecond') as since) known
+                                                  cast(:silent_after_us as bigint) * interval '1 microsecond') as since,
+                    keyrota.usage_known_until(keyrota.instant(:as_of)) as until) known
      where s.key_id = any (cast(:ids as bigint[])) and o.key_id = any (cast(:ids as bigint[]))
-       and keyrota.overlap_is_over(o, keyrota.instant(:as_of), known.since)
+       and keyrota.overlap_is_over(o, keyrota.instant(:as_of), known.since, known.until)
      order by s.key_id
        for update of s skip locked
 ), finished as (
@@ -15,7 +16,7 @@ with due as (
        set state = 'retired', changed_at = keyrota.instant(:as_of)
       from due, keyrota.rotation was
      where r.key_id = due.key_id and r.token = due.token and r.key_id = any (cast(:ids as bigint[]))
-       and r.state in ('delivered', 'verified', 'retiring') and was.key_id = r.key_id and was.token = r.token
+       and r.state in ('delivered', 'verified', 'retiring') and not r.held and was.key_id = r.key_id and was.token = r.token
     returning r.key_id, keyrota.rotation_record(was) as before, keyrota.rotation_record(r) as after
 ), done as (
     update keyrota.api_key_state s

@@ -9,7 +9,7 @@ with asked as (
            (select r.successor_id from keyrota.rotation r
              where r.key_id = k.key_id and r.successor_id is not null and r.state <> 'cancelled' order by r.requested_at desc limit 1) as successor_id,
            exists (select from keyrota.rotation r
-                    where r.key_id = k.key_id and r.reason = 'breach' and r.state <> 'cancelled') as was_breached,
+                    where r.key_id = k.key_id and r.reason = 'breach') as was_breached,
            -- What is there without what is to go, then what is to come.
            coalesce(asked.wishes -> 'scopes',
                     to_jsonb(array(select had.scope from unnest(k.scopes) with ordinality as had (scope, place)

@@ -1,8 +1,10 @@
--- A predecessor is what it was before its rotation: out of its overlap, with its end date. One audit entry if it was in one.
+-- A predecessor is what it was before its rotation: out of its overlap, with its end date: only
+-- regenerate moves that, to the end of the overlap. One audit entry if it was in one.
 with restored as (
     update keyrota.api_key_state s
        set retire_at = null,
-           expires_at = case when s.expires_at = s.retire_at then r.predecessor_expires_at else s.expires_at end
+           expires_at = case when s.expires_at = s.retire_at and s.expires_at = r.delivered_at + r.overlap
+                             then r.predecessor_expires_at else s.expires_at end
       from keyrota.rotation r, keyrota.api_key_state was
      where s.key_id = :key_id and r.key_id = :key_id and r.token = cast(:token as uuid) and was.key_id = :key_id
        and s.status <> 'expired' and s.retire_at is not null

@@ -93,13 +93,18 @@ Row unfinished(Session& session, std::int64_t key_id, RotationDecision decision)
 
 Decided decide_retry(Row row) {
     const bool has_successor = !row.is_null("successor_id");
+    // What was configured since then counts.
+    const std::string sink = row.text_or("sink", row.text_or("policy_sink", ""));
     if (row.text("state") != "failed")
         refuse(row.int64("key_id"), RotationDecision::retry,
                "it did not fail (" + row.text("state") + ")");
-    return {std::move(row),
-            fmt::format(R"({{"state": "{}", "tries": 0, "retry_at": null, "failure": null}})",
-                        has_successor ? "created" : "requested"),
-            {}};
+    Poco::JSON::Object becomes;
+    becomes.set("state", has_successor ? "created" : "requested");
+    becomes.set("tries", 0);
+    becomes.set("retry_at", Poco::Dynamic::Var());
+    becomes.set("failure", Poco::Dynamic::Var());
+    if (!sink.empty()) becomes.set("sink", sink);
+    return {std::move(row), json_text(becomes), {}};
 }
 
 Decided decide_held(Row row, bool held) {
@@ -112,6 +117,8 @@ Decided decide_held(Row row, bool held) {
 Decided decide_cancel(Row row) {
     const std::int64_t key_id = row.int64("key_id");
     const std::string& state = row.text("state");
+    if (row.text("reason") == "breach")
+        refuse(key_id, RotationDecision::cancel, "the key was breached, and is not brought back");
     const bool is_delivered = state != "requested" && state != "created" && state != "failed";
     if (is_delivered && row.text("status") == "expired")
         refuse(key_id, RotationDecision::cancel,
