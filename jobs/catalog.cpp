@@ -16,6 +16,7 @@
 #include "review_permissions/review_permissions.h"
 #include "rollup_usage/rollup_usage.h"
 #include "rotate_keys/rotate_keys.h"
+#include "send_usage_report/send_usage_report.h"
 #include "verify_audit/verify_audit.h"
 #include "watch_usage/watch_usage.h"
 
@@ -35,6 +36,8 @@ constexpr Job kJobs[] = {
      plan_detect_anomalies},
     {"notify-owners", "tell owners what they must know of their keys, and deliver what waits",
      "4-59/5 * * * *", plan_notify_owners},
+    {"send-usage-report", "tell owners once a week how their keys were used, and what is due",
+     "0 7 * * 1", plan_send_usage_report},
     {"check-runs", "tell the operator which jobs have not come to a good end for too long",
      "35 * * * *", plan_check_runs},
     {"flag-rotation", "flag production keys that reached their rotation age, or soon will",

@@ -9,7 +9,7 @@
 
 #include "finding/severity.h"
 #include "notify/advice.h"
-#include "notify/hours.h"
+#include "notify/figures.h"
 #include "notify/rhythm.h"
 #include "report/escape.h"
 
@@ -27,31 +27,6 @@ const char* colour_of(std::int64_t severity) {  // on white each has a contrast 
     return kColours.at(static_cast<std::size_t>(std::clamp<std::int64_t>(severity, 0, 5)));
 }
 
-// `1,234,567`
-std::string grouped(std::int64_t number) {
-    std::string text = std::to_string(number);
-    for (int at = static_cast<int>(text.size()) - 3; at > 0; at -= 3)
-        text.insert(static_cast<std::size_t>(at), 1, ',');
-    return text;
-}
-
-std::string instant(Timestamp at, const std::string& time_zone) {
-    std::string text = local_time(at, "UTC");
-    const std::string local = local_time(at, time_zone);
-    if (local != text && time_zone != "UTC") text += fmt::format(" ({})", local);
-    return text;
-}
-
-// Of a command only what a shell takes as one plain word.
-std::string plain_word(const std::string& text, const char* otherwise) {
-    const bool plain = !text.empty() &&
-                       text.find_first_not_of(
-                           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                           "0123456789-_.:/@") == std::string::npos &&
-                       text.front() != '-';
-    return plain ? text : otherwise;
-}
-
 AdviceValues values_of(const NoticeInMail& notice, Timestamp as_of) {
     return {.key = notice.key ? shortened(for_terminal(notice.key->name), 60)
                               : "key " + std::to_string(notice.key_id),
@@ -66,28 +41,14 @@ std::string headline_of(const NoticeInMail& notice, Timestamp as_of) {
         kLongestHeadline);
 }
 
-// A mark a day, as high as its share of the busiest one.
 void add_usage(Data& key, const KeyInMail& facts) {
-    static constexpr std::array<const char*, 9> kMarks = {"_", "▁", "▂", "▃", "▄",
-                                                          "▅", "▆", "▇", "█"};
     const auto& days = facts.requests_by_day;
-    const std::int64_t peak = days.empty() ? 0 : *std::max_element(days.begin(), days.end());
-    if (peak == 0) return;
     const std::int64_t total = std::accumulate(days.begin(), days.end(), std::int64_t{0});
+    if (total == 0) return;
     Data usage;
     usage.set("requests", grouped(total));
-    usage.set("errors", fmt::format("{:.1f} %", 100.0 * static_cast<double>(facts.errors) /
-                                                    static_cast<double>(total)));
-    usage.set("peak", grouped(peak));
-    std::string spark;
-    Data bars{Data::type::list};
-    for (const std::int64_t day : days) {
-        const double share = static_cast<double>(day) / static_cast<double>(peak);
-        spark += kMarks.at(day == 0 ? 0 : 1 + static_cast<std::size_t>(share * 7));
-        bars << Data("height", std::to_string(1 + static_cast<int>(share * 39)));
-    }
-    usage.set("spark", spark);
-    usage.set("bars", bars);
+    usage.set("errors", percentage(facts.errors, total));
+    add_chart(usage, days);
     key.set("usage", usage);
 }
 
@@ -99,9 +60,10 @@ Data key_data(const KeyInMail& key, const std::string& time_zone) {
     data.set("environment", key.environment);
     data.set("type", key.type);
     data.set("scopes", key.scopes.empty() ? "none" : key.scopes);
-    data.set("created", instant(key.created_at, time_zone));
-    data.set("expires", key.expires_at ? instant(*key.expires_at, time_zone) : "never");
-    data.set("last_used", key.last_used_at ? instant(*key.last_used_at, time_zone) : "not known");
+    data.set("created", instant_for_people(key.created_at, time_zone));
+    data.set("expires", key.expires_at ? instant_for_people(*key.expires_at, time_zone) : "never");
+    data.set("last_used",
+             key.last_used_at ? instant_for_people(*key.last_used_at, time_zone) : "not known");
     add_usage(data, key);
     return data;
 }

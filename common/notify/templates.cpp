@@ -19,13 +19,14 @@ namespace fs = std::filesystem;
 // All that a template may name; what each is, config/templates shows.
 const std::vector<std::string>& names() {
     static const std::vector<std::string> all = {
-        "subject",   "greeting", "introduction", "items",        "headline",  "severity",
-        "colour",    "key",      "name",         "masked",       "key_id",    "environment",
-        "type",      "scopes",   "created",      "expires",      "last_used", "usage",
-        "requests",  "errors",   "spark",        "peak",         "bars",      "height",
-        "why",       "steps",    "number",       "text",         "command",   "link",
-        "otherwise", "reason",   "more",         "list_command", "has_ended", "ended",
-        "rule",      "run",      "whom_to_ask",  "parts",        "todo"};
+        "subject",   "greeting",   "introduction", "items",        "headline",  "severity",
+        "colour",    "key",        "name",         "masked",       "key_id",    "environment",
+        "type",      "scopes",     "created",      "expires",      "last_used", "usage",
+        "requests",  "errors",     "spark",        "peak",         "bars",      "height",
+        "why",       "steps",      "number",       "text",         "command",   "link",
+        "otherwise", "reason",     "more",         "list_command", "has_ended", "ended",
+        "rule",      "run",        "whom_to_ask",  "parts",        "todo",      "keys",
+        "change",    "successful", "limited",      "peak_minute",  "has_due",   "due"};
     return all;
 }
 
@@ -105,9 +106,12 @@ std::string fault_of_template(std::string_view text) {
 }
 
 Templates::Templates(const fs::path& folder)
-    : text_(own_or_built_in(folder, "notice_text")), html_(own_or_built_in(folder, "notice_html")) {
-    text_.set_custom_escape(escape_text);
-    html_.set_custom_escape(escape_html);
+    : notice_{own_or_built_in(folder, "notice_text"), own_or_built_in(folder, "notice_html")},
+      report_{own_or_built_in(folder, "report_text"), own_or_built_in(folder, "report_html")} {
+    for (Pair* pair : {&notice_, &report_}) {
+        pair->text.set_custom_escape(escape_text);
+        pair->html.set_custom_escape(escape_html);
+    }
 }
 
 }  // namespace keyrota

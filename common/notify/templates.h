@@ -16,19 +16,30 @@ std::string fault_of_template(std::string_view text);
 /// in a folder of the user's own.
 class Templates {
   public:
-    /// @param folder may hold notice_text.mustache and notice_html.mustache; empty: none.
+    /// @param folder may hold notice_text.mustache, notice_html.mustache, and report_text and
+    /// report_html of the weekly report; empty: none.
     /// @throws Error{config} with file, line and column for one that is wrong, or that others could
     /// have written.
     explicit Templates(const std::filesystem::path& folder);
 
     /// Every value on one line and without control or direction-changing characters; in HTML also
     /// escaped for it.
-    std::string text(const kainjow::mustache::data& data) { return text_.render(data); }
-    std::string html(const kainjow::mustache::data& data) { return html_.render(data); }
+    std::string text(const kainjow::mustache::data& data) { return notice_.text.render(data); }
+    std::string html(const kainjow::mustache::data& data) { return notice_.html.render(data); }
+    std::string report_text(const kainjow::mustache::data& data) {
+        return report_.text.render(data);
+    }
+    std::string report_html(const kainjow::mustache::data& data) {
+        return report_.html.render(data);
+    }
 
   private:
-    kainjow::mustache::mustache text_;
-    kainjow::mustache::mustache html_;
+    struct Pair {
+        kainjow::mustache::mustache text;
+        kainjow::mustache::mustache html;
+    };
+    Pair notice_;
+    Pair report_;
 };
 
 }  // namespace keyrota

@@ -50,6 +50,7 @@ create table keyrota.message (
     text_body text not null,
     html_body text,                   -- null for a webhook
     severity smallint not null check (severity between 1 and 5),  -- of the gravest thing in it: those go first
+    report_week timestamptz,          -- of a report: when the week began that it is about
     root_id bigint,                   -- the message that began the thread; null: this one does
     state text not null default 'pending' check (state in ('pending', 'sending', 'sent', 'dead', 'cancelled')),
     created_at timestamptz not null,
@@ -67,6 +68,7 @@ create table keyrota.message (
 ) with (fillfactor = 80);
 create index message_unsent_idx on keyrota.message (next_try_at) where state in ('pending', 'sending');
 create index message_created_at_idx on keyrota.message (created_at);  -- the cap of a day
+create unique index message_report_week_idx on keyrota.message (recipient, report_week) where report_week is not null;
 create index message_recipient_idx on keyrota.message (recipient, created_at);  -- the same of one recipient
 
 -- What became of each try.

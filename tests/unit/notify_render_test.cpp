@@ -220,7 +220,7 @@ TEST(Templates, FaultsAreSaidWithTheirPlace) {
 }
 
 TEST(Templates, BuiltInOnesHaveNoneAndEscapeEverything) {
-    for (const char* name : {"notice_text", "notice_html"}) {
+    for (const char* name : {"notice_text", "notice_html", "report_text", "report_html"}) {
         std::ifstream file(std::filesystem::path(KEYROTA_SOURCE_DIR) / "config/templates" /
                            (std::string(name) + ".mustache"));
         const std::string text{std::istreambuf_iterator<char>(file), {}};

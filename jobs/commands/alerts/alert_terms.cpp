@@ -16,6 +16,8 @@ namespace {
 
 // Opened by the transaction of an action, so no job plans them.
 constexpr const char* kEvents[] = {"KEY-BREACHED", "KEY-ROTATED", "KEY-ROTATION-FAILED"};
+// No check: the weekly mail of send-usage-report, which an owner may not want.
+constexpr std::string_view kUsageReport = "USAGE-REPORT";
 // Nobody may say afterwards that they were not told.
 constexpr std::string_view kNeverOff[] = {"KEY-EXPIRE", "KEY-ROTAT", "KEY-RETIRE", "KEY-BREACHED"};
 
@@ -59,6 +61,7 @@ std::int64_t threshold_value(const std::string& name, const std::string& text) {
 
 std::vector<std::string> alertable_checks(const Config& config) {
     std::set<std::string> checks(std::begin(kEvents), std::end(kEvents));
+    checks.emplace(kUsageReport);
     Interruption nobody;
     for (const Job* job : all_jobs()) {
         Plan plan;
@@ -97,6 +100,9 @@ Poco::JSON::Object thresholds_of(const std::string& check_id,
 }
 
 void require_mail_possible(const std::string& check_id, const std::string& mail) {
+    if (check_id == kUsageReport && !mail.empty() && mail != "off")
+        throw Error(ExitCode::usage, "the mail of USAGE-REPORT comes weekly or not at all",
+                    "--mail off switches it off; `keyrota alerts unset` lets it come again.");
     if (mail != "off") return;
     for (const std::string_view beginning : kNeverOff)
         if (check_id.starts_with(beginning))
