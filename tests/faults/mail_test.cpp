@@ -77,6 +77,47 @@ TEST_F(MailFaults, KilledTwentyTimesEverybodyIsToldAndAtMostOneAKillTwice) {
         << "what was taken and not settled is settled by the second time";
 }
 
+TEST_F(MailFaults, KilledInAnyOfItsStepsEveryFindingIsToldAndNoneTwice) {
+    constexpr std::int64_t kOwners = 300;
+    constexpr std::int64_t kKills = 20;
+    environment()["KEYROTA_NOTIFY_MODE"] = "send";
+    environment()["KEYROTA_LIMITS_BATCH_SIZE"] = "20";
+    execute(
+        fmt::format("insert into keyrota.owner (name, email) select 'Owner ' || i,"
+                    " 'owner' || i || '@example.com' from generate_series(1, {}) i",
+                    kOwners));
+    given_keys(2 * kOwners, {.name = "billing"});
+    execute("update keyrota.api_key set owner_id = (key_id + 1) / 2");
+    execute(
+        "insert into keyrota.finding (key_id, uid, check_id, status, severity, opened_at,"
+        " changed_at, run_id) select key_id, keyrota.finding_uid('KEY-SCOPE-TYPE', key_id, ''),"
+        " 'KEY-SCOPE-TYPE', 'open', 4, now() - interval '1 hour', now(), 1 from keyrota.api_key");
+    std::mt19937 random(21);
+    int killed = 0;
+    for (int i = 0; i < kKills; ++i) {
+        Program run = start({"run", "notify-owners", "--wait", "20s"});
+        std::this_thread::sleep_for(
+            std::chrono::milliseconds(std::uniform_int_distribution<int>(40, 400)(random)));
+        run.signal(SIGKILL);
+        killed += run.wait().exit_code == 137 ? 1 : 0;
+    }
+    EXPECT_GE(killed, 5) << "else nothing was shown";
+    EXPECT_EQ(keyrota({"run", "notify-owners", "--wait", "20s"}).exit_code, 0);
+
+    EXPECT_EQ(number("select count(*) from keyrota.finding f where 1 <> (select count(*)"
+                     "  from keyrota.notice n join keyrota.message m using (message_id)"
+                     " where n.finding_uid = f.uid and n.key_id = f.key_id and n.state = 'told'"
+                     "   and m.state = 'sent')"),
+              0)
+        << "each was told once";
+    EXPECT_EQ(number("select count(distinct recipient) from keyrota.message"), kOwners);
+    EXPECT_EQ(number("select count(*) from keyrota.message"), kOwners) << "both keys in one";
+    std::map<std::string, std::int64_t> arrived;
+    for (const TakenMail& mail : server().taken()) ++arrived[mail.header("Message-Id")];
+    EXPECT_EQ(arrived.size(), static_cast<std::size_t>(kOwners));
+    EXPECT_THAT(taken_total() - kOwners, Le(killed));
+}
+
 TEST_F(MailFaults, ASignalEndsItAfterTheMessageInHandAndNothingIsLeftClaimed) {
     execute(insert_messages({}, 300));
     Program run = start({"run", "notify-owners"});
