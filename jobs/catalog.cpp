@@ -37,7 +37,7 @@ constexpr Job kJobs[] = {
     {"notify-owners", "tell owners what they must know of their keys, and deliver what waits",
      "4-59/5 * * * *", plan_notify_owners},
     {"send-usage-report", "tell owners once a week how their keys were used, and what is due",
-     "0 7 * * 1", plan_send_usage_report},
+     "0 7 * * *", plan_send_usage_report},
     {"check-runs", "tell the operator which jobs have not come to a good end for too long",
      "35 * * * *", plan_check_runs},
     {"flag-rotation", "flag production keys that reached their rotation age, or soon will",

@@ -23,7 +23,8 @@ std::string change_of(std::int64_t now, std::int64_t before) {
     if (now == 0) return fmt::format("{} the week before", grouped(before));
     const double share = static_cast<double>(now) / static_cast<double>(before);
     if (share >= 10) return fmt::format("{:.0f} times the week before", share);
-    const auto percent = static_cast<std::int64_t>(std::lround(std::abs(share - 1) * 100));
+    auto percent = static_cast<std::int64_t>(std::lround(std::abs(share - 1) * 100));
+    if (share < 1) percent = std::min<std::int64_t>(percent, 99);  // some are left
     if (percent == 0) return "about as many as the week before";
     return fmt::format("{} % {} than the week before", percent, share > 1 ? "more" : "fewer");
 }
@@ -36,15 +37,18 @@ std::string peak_of(const KeyUsage& key) {
                        grouped(*key.limit_per_minute));
 }
 
-Data key_data(const KeyUsage& key, const std::string& time_zone) {
+constexpr const char* kNotCompared = "the week before is not known";
+
+Data key_data(const KeyUsage& key, const UsageReport& report) {
     Data data;
     data.set("name", key.name);
     data.set("masked", key.prefix + "..." + key.hint);
     data.set("key_id", std::to_string(key.key_id));
     data.set("requests", grouped(key.requests));
-    data.set("change", change_of(key.requests, key.before));
-    data.set("last_used",
-             key.last_used_at ? instant_for_people(*key.last_used_at, time_zone) : "not known");
+    data.set("change",
+             report.knows_week_before ? change_of(key.requests, key.before) : kNotCompared);
+    data.set("last_used", key.last_used_at ? instant_for_people(*key.last_used_at, report.time_zone)
+                                           : "not known");
     if (key.requests == 0) return data;
     Data usage;
     usage.set("successful", percentage(key.requests - key.errors - key.rate_limited, key.requests));
@@ -92,12 +96,14 @@ RenderedMail render(Templates& templates, const UsageReport& report) {
     data.set("subject", rendered.subject);
     data.set("greeting",
              report.recipient_name.empty() ? "Hello," : "Hello " + report.recipient_name + ",");
-    data.set("introduction",
-             fmt::format("you have {}. From {} to {} (UTC) there were {} with them, {}.", keys,
-                         day_of(report.week), day_of(report.week + 6 * kDay), requests,
-                         change_of(report.requests_total, report.before_total)));
+    data.set("introduction", fmt::format("this is about {}. From {} to {} (UTC) there {} {}, {}.",
+                                         keys, day_of(report.week), day_of(report.week + 6 * kDay),
+                                         report.requests_total == 1 ? "was" : "were", requests,
+                                         report.knows_week_before
+                                             ? change_of(report.requests_total, report.before_total)
+                                             : kNotCompared));
     Data list{Data::type::list};
-    for (const KeyUsage& key : report.keys) list << key_data(key, report.time_zone);
+    for (const KeyUsage& key : report.keys) list << key_data(key, report);
     data.set("keys", list);
     const auto left = report.keys_total - static_cast<std::int64_t>(report.keys.size());
     if (left > 0) {

@@ -46,6 +46,7 @@ struct UsageReport {
     std::int64_t before_total = 0;
     std::vector<DueSoon> due{};  // the next first
     std::int64_t due_total = 0;
+    bool knows_week_before = true;  // else nothing is compared with it
 };
 
 /// Makes the weekly mail about the use of somebody's keys. Holds no secret.

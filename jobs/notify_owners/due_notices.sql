@@ -1,14 +1,17 @@
--- A recipient's notices that are due, the gravest first; at most :count of them, and how many there are in all.
+-- A recipient's notices that are due, the gravest first: at most :count of what is to be done, and as many of what has ended;
+-- and how many there are to do in all. What has a date comes before what has none (1970).
 select n.key_id, n.finding_uid, n.stage, n.severity, n.reason, f.check_id, f.detail, keyrota.micros(f.due_at) as due_at, n.total,
        root.message_id as root_id
   from (select n.key_id, n.finding_uid, n.episode, n.stage, n.severity::bigint as severity, n.reason, n.anchor_at,
-               count(*) over () as total
+               count(*) filter (where n.stage <> 'resolved') over () as total,
+               row_number() over (partition by n.stage = 'resolved'
+                                      order by n.severity desc, nullif(n.anchor_at, timestamptz 'epoch') nulls last,
+                                               n.key_id, n.finding_uid) as place
           from keyrota.notice n
          where n.recipient = :recipient
            and (n.state = 'waiting' and n.not_before_at <= keyrota.instant(:as_of)
                 or n.state = 'observed' and cast(:observes as int) = 0)
-         order by n.stage = 'resolved', n.severity desc, n.anchor_at, n.key_id, n.finding_uid
-         limit :count) n
+       ) n
   join keyrota.finding f on f.key_id = n.key_id and f.uid = n.finding_uid
   left join lateral (
         select coalesce(m.root_id, m.message_id) as message_id
@@ -18,4 +21,5 @@ select n.key_id, n.finding_uid, n.stage, n.severity, n.reason, f.check_id, f.det
            and before.recipient = :recipient
          order by m.message_id
          limit 1) root on true
- order by n.stage = 'resolved', n.severity desc, n.anchor_at, n.key_id, n.finding_uid
+ where n.place <= cast(:count as bigint)
+ order by n.stage = 'resolved', n.place

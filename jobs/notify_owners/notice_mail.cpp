@@ -1,4 +1,5 @@
 #include "notify_owners/notice_mail.h"
+#include "notify/rhythm.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -59,9 +60,10 @@ NoticeMail notice_mail(Session& session, const Config& config, const std::vector
                             .key_id = row.int64("key_id")};
         const auto key = keys.find(notice.key_id);
         if (key != keys.end()) notice.key = key->second;
+        if (notice.stage != kResolvedStage) --mail.more;
         mail.notices.push_back(std::move(notice));
     }
-    mail.more = things.front().int64("total") - static_cast<std::int64_t>(things.size());
+    mail.more += things.front().int64("total");
     return mail;
 }
 

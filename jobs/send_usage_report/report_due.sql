@@ -2,20 +2,19 @@
 select r.*
   from (select d.*, row_number() over (partition by d.owner_id order by d.at, d.key_id) as place,
                count(*) over (partition by d.owner_id) as due_total
-          from (select k.owner_id, k.key_id, k.name, 'expires' as what, keyrota.micros(s.expires_at) as at
+          from (select k.owner_id, k.key_id, k.name, to_come.what, keyrota.micros(to_come.at) as at
                   from keyrota.api_key k
                   join keyrota.api_key_state s on s.key_id = k.key_id
+                  left join keyrota.policy_rule p on p.policy_rule_id = k.policy_rule_id
+                 cross join lateral (values
+                        ('is retired', s.retire_at),
+                        ('expires', case when s.retire_at is null then s.expires_at end),
+                        ('is due for rotation', case when k.environment = 'production' and s.retire_at is null
+                                                     then k.created_at + p.rotation_max_age end)) to_come (what, at)
                  where k.owner_id = any (cast(:owners as bigint[])) and s.status = 'active'
-                   and s.expires_at > keyrota.instant(:as_of)
-                   and s.expires_at <= keyrota.instant(:as_of) + interval '30 days'
-                union all
-                select k.owner_id, k.key_id, k.name,
-                       case f.check_id when 'KEY-RETIRES-SOON' then 'is retired' else 'is due for rotation' end,
-                       keyrota.micros(f.due_at)
-                  from keyrota.api_key k
-                  join keyrota.finding f on f.key_id = k.key_id
-                 where k.owner_id = any (cast(:owners as bigint[])) and f.status in ('open', 'acknowledged')
-                   and f.check_id in ('KEY-ROTATION-SOON', 'KEY-RETIRES-SOON') and f.due_at > keyrota.instant(:as_of)
-                   and f.due_at <= keyrota.instant(:as_of) + interval '30 days') d) r
+                   and to_come.at > keyrota.instant(:as_of) and to_come.at <= keyrota.instant(:as_of) + interval '30 days'
+                   and not exists (select from keyrota.finding f
+                                    where f.key_id = k.key_id and f.check_id = 'KEY-ROTATION-SOON' and f.status = 'waived'
+                                      and to_come.what = 'is due for rotation')) d) r
  where r.place <= cast(:shown as bigint)
  order by r.owner_id, r.place

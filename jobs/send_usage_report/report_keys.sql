@@ -3,12 +3,13 @@
 select r.*
   from (select u.*, row_number() over (partition by u.owner_id order by u.requests desc, u.key_id) as place,
                count(*) over (partition by u.owner_id) as keys_total,
-               (sum(u.requests) over (partition by u.owner_id))::bigint as requests_total,
-               (sum(u.before) over (partition by u.owner_id))::bigint as before_total
+               (sum(u.requests) over (partition by u.owner_id))::bigint as requests_total
           from (select k.owner_id, k.key_id, k.name, k.prefix, k.hint, s.status,
                        coalesce(k.rate_limit_per_minute, p.requests_per_minute)::bigint as limit_per_minute,
                        keyrota.micros(a.last_used_at) as last_used_at, coalesce(h.requests, 0)::bigint as requests,
-                       coalesce(h.before, 0)::bigint as before, coalesce(h.errors, 0)::bigint as errors,
+                       coalesce(h.before, 0)::bigint as before,
+                       -- Of all keys: one whose place another took counts in the week before.
+                       (sum(coalesce(h.before, 0)) over (partition by k.owner_id))::bigint as before_total, coalesce(h.errors, 0)::bigint as errors,
                        coalesce(h.rate_limited, 0)::bigint as rate_limited, coalesce(h.peak_minute, 0) as peak_minute, h.by_day
                   from keyrota.api_key k
                   join keyrota.api_key_state s on s.key_id = k.key_id

@@ -19,10 +19,11 @@ constexpr std::int64_t kOwners = 200;  // that one transaction writes to
 constexpr std::int64_t kShown = 20;    // keys of one report, and dates
 constexpr std::size_t kWeekDays = 7;
 
+// Less than a day: tomorrow's run may be early.
 constexpr Statement kReportsToday{
     "reports_today",
     "select count(*) as total from keyrota.message"
-    " where kind = 'report' and created_at > keyrota.instant(:as_of) - interval '1 day'"};
+    " where kind = 'report' and created_at > keyrota.instant(:as_of) - interval '20 hours'"};
 
 // The Monday, 00:00 UTC, that began the last week that is over.
 Timestamp last_week(Timestamp as_of) {
@@ -57,11 +58,19 @@ class Reporter {
         : run_(run),
           templates_(run.config.notify.templates),
           week_(last_week(run.as_of)),
+          known_(run.session.one(
+              sql::report_known,
+              {{"week", week_}, {"silent_after_us", run.config.usage.silent_after.count()}})),
           left_(run.config.mail.max_messages_per_day -
                 run.session.one(kReportsToday, {{"as_of", run.as_of}}).int64("total")) {
         if (run.limit) left_ = std::min(left_, *run.limit);
     }
 
+    /// Whether usage is known of the whole week; else there is nothing to tell as yet: what is not
+    /// known is not to be read as zero.
+    bool knows_the_week() const {
+        return known_.int64("is_closed") != 0 && known_.int64("is_known") != 0;
+    }
     /// Writes to the next owners, in one transaction. @returns whether there may be more.
     bool next_owners();
 
@@ -72,6 +81,7 @@ class Reporter {
     StepRun& run_;
     Templates templates_;
     const Timestamp week_;
+    const Row known_;
     std::int64_t left_;
     std::int64_t after_owner_ = 0;
 };
@@ -87,7 +97,8 @@ std::map<std::int64_t, UsageReport> Reporter::reports_of(const std::vector<Row>&
                                .as_of = run_.as_of,
                                .week = week_,
                                .run_id = run_.run_id,
-                               .operator_address = run_.config.notify.operator_address};
+                               .operator_address = run_.config.notify.operator_address,
+                               .knows_week_before = known_.int64("is_known_before") != 0};
     }
     const Params params = {{"owners", fmt::format("{{{}}}", fmt::join(ids, ","))},
                            {"shown", kShown}};
@@ -125,7 +136,7 @@ void Reporter::insert(const UsageReport& report) {
 
 bool Reporter::next_owners() {
     if (left_ <= 0) {
-        spdlog::info("no more reports today (mail.max_messages_per_day, --limit)");
+        spdlog::warn("no more reports today (mail.max_messages_per_day, --limit)");
         return false;
     }
     const std::int64_t count = std::min(left_, kOwners);
@@ -134,7 +145,8 @@ bool Reporter::next_owners() {
         owners = run_.session.rows(
             sql::report_owners, {{"after_owner", after_owner_}, {"week", week_}, {"count", count}});
         if (owners.empty()) return;
-        for (const auto& [owner_id, report] : reports_of(owners)) insert(report);
+        for (const auto& [owner_id, report] : reports_of(owners))
+            if (report.keys_total > 0) insert(report);
         const auto written = static_cast<std::int64_t>(owners.size());
         run_.count({.found = written, .applied = written});
     });
@@ -147,6 +159,10 @@ bool Reporter::next_owners() {
 void write_reports(StepRun& run) {
     if (observes(run)) return;  // owners are told nothing yet
     Reporter reporter(run);
+    if (!reporter.knows_the_week()) {
+        spdlog::info("usage of the week is not known as a whole: no reports");
+        return;
+    }
     while (!run.interrupted() && reporter.next_owners()) {
     }
 }

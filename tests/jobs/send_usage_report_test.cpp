@@ -23,6 +23,7 @@ class SendUsageReport : public DatabaseTest {
     void SetUp() override {
         DatabaseTest::SetUp();
         config().notify.mode = "send";
+        given_usage_known(kWeek - 30 * kDay, kWeek + 60 * kDay);
         execute("insert into keyrota.owner (name, email) values ('Ada', 'Ada@example.com')");
     }
     std::int64_t given_owned_key(GivenKey given, std::int64_t owner_id = 1) {
@@ -61,15 +62,14 @@ TEST_F(SendUsageReport, TellsTheWeekThatIsOverKeyByKeyAndWhatItWasBefore) {
     given_hour(busy, kWeek + 7 * kDay, 8888);
     EXPECT_THAT(recipients_after(kMonday), ElementsAre("ada@example.com"));
     EXPECT_EQ(subject(), "[keyrota] your week: 1,000 requests with 2 keys");
-    EXPECT_THAT(
-        body(),
-        AllOf(HasSubstr("From 16 Nov 2026 to 22 Nov 2026 (UTC) there were 1,000 requests "
-                        "with them, 100 % more than the week before."),
-              HasSubstr("Requests     1,000, 100 % more than the week before"),
-              HasSubstr("█_____▅  (one mark a day, at most 600)"), HasSubstr("Successful   96.4 %"),
-              HasSubstr("Failed       3.0 %"), HasSubstr("Over limit   0.6 %"),
-              HasSubstr("Peak         80 a minute, 80.0 % of its limit of 100"),
-              HasSubstr("Requests     0, as many as the week before")));
+    EXPECT_THAT(body(), AllOf(HasSubstr("From 16 Nov 2026 to 22 Nov 2026 (UTC) there were 1,000 "
+                                        "requests, 100 % more than the week before."),
+                              HasSubstr("Requests     1,000, 100 % more than the week before"),
+                              HasSubstr("█_____▅  (one mark a day, at most 600)"),
+                              HasSubstr("Successful   96.4 %"), HasSubstr("Failed       3.0 %"),
+                              HasSubstr("Over limit   0.6 %"),
+                              HasSubstr("Peak         80 a minute, 80.0 % of its limit of 100"),
+                              HasSubstr("Requests     0, as many as the week before")));
     EXPECT_LT(body().find("billing-prod"), body().find("idle"));
     EXPECT_THAT(text("select html_body from keyrota.message"),
                 AllOf(HasSubstr("<html lang=\"en\">"), HasSubstr("aria-label=\"Requests a day")));
@@ -84,20 +84,37 @@ TEST_F(SendUsageReport, IsWrittenOncePerWeekWheneverItRuns) {
                 ElementsAre("ada@example.com", "ada@example.com"));
 }
 
+TEST_F(SendUsageReport, WhatIsNotKnownIsNotToldAsZero) {
+    given_owned_key({.name = "billing-prod"});
+    given_usage_known(kWeek - 7 * kDay, kWeek + 7 * kDay - 1us);
+    EXPECT_THAT(recipients_after(kMonday), IsEmpty()) << "its last hour is not closed";
+    given_usage_known(kWeek + 1us, kMonday);
+    EXPECT_THAT(recipients_after(kMonday), IsEmpty()) << "how it began nobody knows";
+    given_usage_known(kWeek, kMonday);
+    EXPECT_THAT(recipients_after(kMonday), ElementsAre("ada@example.com"));
+    EXPECT_THAT(body(), HasSubstr("there were 0 requests, the week before is not known."));
+}
+
+TEST_F(SendUsageReport, AKeyThatIsOverCountsInTheWeekBefore) {
+    const std::int64_t old = given_owned_key({.name = "billing-prod", .status = "expired"});
+    const std::int64_t successor = given_owned_key({.name = "billing-prod"});
+    given_hour(old, kWeek - kDay, 1000);
+    given_hour(successor, kWeek, 1);
+    recipients_after(kMonday);
+    EXPECT_THAT(body(), HasSubstr("there was one request, 99 % fewer than the week before."));
+}
+
 TEST_F(SendUsageReport, SaysWhatIsDueWithinThirtyDays) {
     const Timestamp last = kMonday + 30 * kDay;
     given_owned_key({.name = "soon", .expires_at = last});
     given_owned_key({.name = "later", .expires_at = last + 1us});
-    const std::int64_t old = given_owned_key({.name = "old"});
-    execute(fmt::format(
-        "insert into keyrota.finding (key_id, uid, check_id, status, severity, due_at, opened_at, "
-        "changed_at, run_id) values ({0}, keyrota.finding_uid('KEY-ROTATION-SOON', {0}, ''), "
-        "'KEY-ROTATION-SOON', 'open', 2, keyrota.instant({1}), keyrota.instant({1}), "
-        "keyrota.instant({1}), 1)",
-        old, to_micros(kMonday + 3 * kDay)));
+    given_owned_key({.name = "old", .created_at = kMonday + 3 * kDay - 90 * kDay});
+    given_owned_key({.name = "leaving", .expires_at = last, .retire_at = kMonday + 6 * kDay});
+    run("flag-rotation", kMonday);  // gives the keys their rule
     recipients_after(kMonday);
-    EXPECT_THAT(subject(), HasSubstr(", 2 due within 30 days"));
+    EXPECT_THAT(subject(), HasSubstr(", 3 due within 30 days"));
     EXPECT_THAT(body(), AllOf(HasSubstr("  - old (key_id 3) is due for rotation in 3 days, 26 Nov"),
+                              HasSubstr("  - leaving (key_id 4) is retired in 6 days, 29 Nov"),
                               HasSubstr("  - soon (key_id 1) expires in 30 days, 23 Dec"),
                               Not(HasSubstr("later (key_id"))));
 }

@@ -75,6 +75,9 @@ ExitCode alerts_set(const Config& config, const AlertHolder& holder, const std::
                     const AlertWishes& wishes, std::ostream& out) {
     require_alertable(config, check_id);
     require_mail_possible(check_id, wishes.mail);
+    if (check_id == "USAGE-REPORT" && !holder.key.empty())
+        throw Error(ExitCode::usage, "USAGE-REPORT is about all keys of an owner",
+                    "Name the owner with --owner.");
     Poco::JSON::Object json = thresholds_of(check_id, wishes.thresholds);
     if (!wishes.mail.empty()) json.set("mail", wishes.mail);
     if (json.size() == 0)
