@@ -21,6 +21,15 @@ constexpr Statement kOpened{
     "       count(*) filter (where change = 'change') as changed"
     "  from keyrota.plan_item where run_id = :run_id and check_id = :check_id"
     "   and key_id between :first and :last and key_id = any (cast(:ids as bigint[]))"};
+// The same thing anew: what was known of it is of another time.
+constexpr Statement kRenew{
+    "renew_findings",
+    "update keyrota.finding f"
+    "   set evidence = r.evidence, changed_at = keyrota.instant(:as_of), run_id = :run_id"
+    "  from pg_temp.check_result r"
+    " where f.check_id = :check_id and f.key_id = r.key_id and f.detail = r.detail"
+    "   and f.key_id = any (cast(:ids as bigint[])) and f.status <> 'resolved'"
+    "   and f.evidence -> 'hour_us' is distinct from r.evidence -> 'hour_us'"};
 constexpr Statement kDropResult{"drop_check_result", "drop table pg_temp.check_result"};
 
 }  // namespace
@@ -66,6 +75,7 @@ void StepRun::record(const std::string& check_id, const std::function<void()>& f
         at.emplace_back("as_of", as_of);
         // What the standing check saw end before this began anew.
         counts_.resolved += session.execute(sql::resolve_absent, at);
+        session.execute(kRenew, at);
         session.execute(kForgetItems, of);
         if (run_.waived_checks.count(check_id) > 0)
             session.execute(sql::waiver_cover, {{"check_id", check_id}, {"as_of", as_of}});

@@ -86,7 +86,7 @@ void judge_gate(StepRun& run, Timestamp until) {
         usual.learn(alarms);
     }
     store(run, usual);
-    run.session.execute(sql::gate_release);
+    run.session.execute(sql::gate_release, {{"until", until}});
     run.session.execute(sql::detector_advance, {{"until", until}});
     const std::string text =
         "insert into pg_temp.check_result (key_id, detail, severity, action, due_at, evidence)"

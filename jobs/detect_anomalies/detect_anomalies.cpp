@@ -193,9 +193,9 @@ void write_states(StepRun& run, const BatchOutcome& outcome) {
 }
 
 // Nobody is told before the gate has seen all keys, of what the key's budget of mails does not
-// cover, and of what began before anybody could be told.
+// cover, and, in the first run, of what began more than a day ago.
 Held held_by(const Opened& opened, const Window& window) {
-    if (opened.hour <= window.open_since()) return Held::old;
+    if (!window.from && opened.hour <= window.open_since()) return Held::old;
     return opened.verdict.is_mailed ? Held::gate : Held::budget;
 }
 

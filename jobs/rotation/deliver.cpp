@@ -241,6 +241,7 @@ bool hand_over_to(Sinks& sinks, const std::string& name, Session& session, const
         };
         const std::vector<std::size_t> ours = still_ours(session, batch, {at(begin), at(end)});
         std::vector<SecretDelivery> deliveries;
+        deliveries.reserve(ours.size());
         for (const std::size_t i : ours) deliveries.push_back(batch.taken[i].delivery);
         if (deliveries.empty()) continue;
         const std::vector<SinkAnswer> said = sinks.deliver(name, deliveries);

@@ -24,7 +24,7 @@ class DetectorFaults : public ProgramTest {
         given_keys(60, {.name = "key", .created_at = kNow - 60 * 24h});
         execute(fmt::format(
             "insert into keyrota.usage_hour (key_id, hour, requests)"
-            " select k, h, case when k % 10 = 0 and h = keyrota.instant({1}) - interval '1 hour'"
+            " select k, h, case when k % 10 = 1 and h = keyrota.instant({1}) - interval '1 hour'"
             "                   then 5000 else 100 + hashint8(k + extract(epoch from h)::bigint) % "
             "10 end from generate_series(1, 60) k, generate_series(keyrota.instant({0}),"
             " keyrota.instant({1}) - interval '1 hour', interval '1 hour') h",
