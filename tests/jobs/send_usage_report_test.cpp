@@ -26,7 +26,7 @@ class SendUsageReport : public DatabaseTest {
         given_usage_known(kWeek - 30 * kDay, kWeek + 60 * kDay);
         execute("insert into keyrota.owner (name, email) values ('Ada', 'Ada@example.com')");
     }
-    std::int64_t given_owned_key(GivenKey given, std::int64_t owner_id = 1) {
+    std::int64_t given_owned_key(const GivenKey& given, std::int64_t owner_id = 1) {
         const std::int64_t key = given_key(given);
         execute(fmt::format("update keyrota.api_key set owner_id = {} where key_id = {}", owner_id,
                             key));
