@@ -22,7 +22,6 @@ namespace {
 constexpr std::size_t kAsksAbove = 100;
 constexpr std::size_t kFirst = 20;
 constexpr std::size_t kNameWidth = 40;
-constexpr Statement kNow{"now", "select keyrota.micros(now()) as now"};
 
 struct BreachReport {
     std::int64_t ended = 0;
@@ -80,10 +79,7 @@ void end_batch(Session& session, const KeyIds& ids, const BreachedKeys& breached
     Transaction transaction(session);
     lock_keys(session, ids);
     const BreachBatch batch = judge_batch(session, ids, done);
-    const ActOfRotation act{.block_id = open_audit_block(session),
-                            .as_of = session.one(kNow).instant("now"),
-                            .actor = audit_actor(),
-                            .reason = "breach"};
+    const ActOfRotation act = act_by_command(session, "breach");
     const std::string why = R"({"reason": "breach"})";
     end_keys(session, act, batch.native, {act.as_of, "key.breach", why});
     session.execute(sql::breach_mark, {{"ids", id_array(batch.native)},

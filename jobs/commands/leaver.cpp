@@ -18,7 +18,6 @@ namespace keyrota {
 namespace {
 
 constexpr std::int64_t kAsksAbove = 100;
-constexpr Statement kNow{"now", "select keyrota.micros(now()) as now"};
 // A fallback owner counts as long as they have not left.
 constexpr Statement kLeaver{
     "leaver",
@@ -87,10 +86,8 @@ void leave(Session& session, const Config& config, const LeaverOptions& options,
                       .before = done->text("before"),
                       .after = done->text("after"),
                       .why = R"({"changed": "active", "reason": "leaver"})"});
-    const ActOfRotation act{.block_id = block_id,
-                            .as_of = session.one(kNow).instant("now"),
-                            .actor = audit_actor(),
-                            .reason = "leaver"};
+    const ActOfRotation act{
+        .block_id = block_id, .as_of = now_of(session), .actor = audit_actor(), .reason = "leaver"};
     leaving.rotating = options.deactivate ? KeyIds() : rotate(session, config, leaving, act);
     const Row keys = session.one(sql::leaver_keys, {{"owner_id", leaving.owner_id},
                                                     {"to_owner_id", leaving.to_owner_id},
@@ -107,7 +104,7 @@ void leave(Session& session, const Config& config, const LeaverOptions& options,
 // As it is before anything is done: for the question, and for a dry run.
 KeyIds rotating_now(Session& session, const Config& config, const Leaving& leaving) {
     const Transaction rolled_back(session);
-    return rotate(session, config, leaving, {.as_of = session.one(kNow).instant("now")});
+    return rotate(session, config, leaving, {.as_of = now_of(session)});
 }
 
 void deliver_successors(Session& session, const Config& config, Leaving& leaving) {

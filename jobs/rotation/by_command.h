@@ -4,7 +4,11 @@
 
 namespace keyrota {
 
-inline constexpr Statement kNowOfCommand{"now", "select keyrota.micros(clock_timestamp()) as now"};
+/// The instant that counts in what a command does.
+Timestamp now_of(Session& session);
+
+/// What a command writes, in the present transaction: its audit block is open, to be sealed last.
+ActOfRotation act_by_command(Session& session, const std::string& reason);
 
 /// Work on rotations without a run of a job: transactions of its own, and the server's clock.
 Delivering by_command(Session& session, const Config& config);

@@ -15,6 +15,7 @@
 
 #include "error/error.h"
 #include "secret/key_format.h"
+#include "support/program.h"
 
 namespace keyrota {
 namespace {
@@ -45,13 +46,10 @@ mode_t mode_of(const fs::path& path) {
 class SinkTest : public testing::Test {
   protected:
     SinkTest() {
-        std::string name = "/tmp/keyrota-sink-XXXXXX";
-        folder_ = ::mkdtemp(name.data());
         secrets_ = folder_ / "secrets";
         fs::create_directory(secrets_);
         EXPECT_EQ(::chmod(secrets_.c_str(), 0700), 0);
     }
-    ~SinkTest() override { fs::remove_all(folder_); }
 
     SecretDelivery delivery(std::int64_t lineage_id) {
         return {.token = "t" + std::to_string(lineage_id),
@@ -109,7 +107,8 @@ class SinkTest : public testing::Test {
     // What the script of this test wrote.
     std::string noted() const { return text_of(folder_ / "noted"); }
 
-    fs::path folder_;
+    const test::Scratch scratch_;
+    const fs::path folder_ = scratch_.path();
     fs::path secrets_;
     Secret secret_{"sk_live_"};
 };

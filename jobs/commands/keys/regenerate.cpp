@@ -13,13 +13,12 @@
 #include "jobs_sql.h"
 #include "postgres/database.h"
 #include "report/escape.h"
-#include "rotation/rotation.h"
+#include "rotation/by_command.h"
 
 namespace keyrota {
 namespace {
 
 constexpr std::size_t kNameWidth = 40;
-constexpr Statement kNow{"now", "select keyrota.micros(now()) as now"};
 
 // A key and what is to become of it.
 struct Regeneration {
@@ -74,10 +73,7 @@ Regenerated regenerate_locked(Regeneration& regeneration) {
     Transaction transaction(session);
     lock_keys(session, {key_id});
     const Row key = judge(regeneration);
-    ActOfRotation act{.block_id = open_audit_block(session),
-                      .as_of = session.one(kNow).instant("now"),
-                      .actor = audit_actor(),
-                      .reason = "manual"};
+    const ActOfRotation act = act_by_command(session, "manual");
     const auto lifetime = successor_lifetime(session, regeneration.config.policy, key_id);
     const bool has_overlap = overlap.count() > 0;
     const RotationId rotation = request_rotations(session, act, {key_id}, {"print", overlap}).at(0);
@@ -121,7 +117,7 @@ void print_json(const Regenerated& done, std::ostream& out) {
 }
 
 ExitCode show_dry_run(Regeneration& regeneration, const Row& key, std::ostream& out) {
-    const Timestamp now = regeneration.session.one(kNow).instant("now");
+    const Timestamp now = now_of(regeneration.session);
     const auto lifetime =
         successor_lifetime(regeneration.session, regeneration.config.policy, regeneration.key_id);
     fmt::print(out, "would regenerate {}; nothing was changed\n", described(key));

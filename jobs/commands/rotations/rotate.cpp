@@ -120,10 +120,7 @@ void request_batch(Rotate& rotate, const KeyIds& ids) {
         KeyIds rotating;
         for (const Row& key : rotate.session.rows(sql::rotation_judge, {{"ids", id_array(locked)}}))
             if (refusal(rotate, key).empty()) rotating.push_back(key.int64("key_id"));
-        const ActOfRotation act{.block_id = open_audit_block(rotate.session),
-                                .as_of = rotate.session.one(kNowOfCommand).instant("now"),
-                                .actor = audit_actor(),
-                                .reason = rotate.options.reason};
+        const ActOfRotation act = act_by_command(rotate.session, rotate.options.reason);
         RotationWish wish{.overlap = rotate.options.overlap};
         if (!rotate.options.sink.empty()) wish.sink = rotate.options.sink;
         for (const RotationId& rotation : request_rotations(rotate.session, act, rotating, wish))

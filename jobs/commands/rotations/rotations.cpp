@@ -165,10 +165,7 @@ bool carry_out(Session& session, const Config& config, std::int64_t key_id,
         const Decided decided = decide(session, key_id, decision);
         if (decided.becomes.empty()) return;
         const RotationId rotation{key_id, decided.row.text("token")};
-        const ActOfRotation act{.block_id = open_audit_block(session),
-                                .as_of = session.one(kNowOfCommand).instant("now"),
-                                .actor = audit_actor(),
-                                .reason = decided.row.text("reason")};
+        const ActOfRotation act = act_by_command(session, decided.row.text("reason"));
         const std::string action = std::string("rotation.") + name_of(decision);
         if (decision == RotationDecision::cancel)
             session.execute(sql::rotation_restore, {{"key_id", key_id},
