@@ -38,6 +38,8 @@ struct PolicyRule {
     std::int64_t usage_rate_limited = 1;
     std::chrono::microseconds usage_unused_after = std::chrono::hours(24 * 90);
     std::chrono::microseconds usage_never_used_after = std::chrono::hours(24 * 30);
+    std::string usage_unused_action = "flag";  // flag | deactivate
+    std::chrono::microseconds usage_unused_grace = std::chrono::hours(24 * 14);
     std::chrono::microseconds usage_scope_unused_after = std::chrono::hours(24 * 90);
     std::chrono::microseconds usage_admin_unused_after = std::chrono::hours(24 * 30);
     std::string anomaly_sensitivity = "normal";  // sensitive | normal | quiet | very quiet

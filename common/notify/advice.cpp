@@ -93,11 +93,39 @@ const std::vector<Advice>& table() {
          "A key that nobody uses is of use only to whoever steals it.",
          {{"Ask whether anything still needs it."}, kNeedsIt},
          "the key goes on working, and you are reminded weekly."},
+        {"KEY-UNUSED announced",
+         "{key} has not been used for a long time and is deactivated {when}",
+         "A key that nobody uses is of use only to whoever steals it. Your policy has it switched "
+         "off on its date.",
+         {{"Is it needed? Then use it before that date, and nothing happens."},
+          {"Needed, but not so soon? Ask whoever operates keyrota for a waiver."},
+          kNeedsIt},
+         "if still nobody has used it {when}, it is switched off. It can be activated again."},
+        {"KEY-UNUSED acted",
+         "{key} was deactivated, since nobody used it",
+         "You were told the date, and it was still unused. Gateways refuse it.",
+         {{"Something needs it after all? It can come back.", "keyrota keys activate {key_id}"},
+          {"Else nothing is to be done."}},
+         "the key stays switched off."},
         {"KEY-NEVER-USED",
          "{key} has never been used",
          "It was made some time ago, and nobody called with it since.",
          {{"Ask whether anything still needs it."}, kNeedsIt},
          "the key goes on working, and you are reminded weekly."},
+        {"KEY-NEVER-USED announced",
+         "{key} has never been used and is deactivated {when}",
+         "A key that nobody uses is of use only to whoever steals it. Your policy has it switched "
+         "off on its date.",
+         {{"Is it needed? Then use it before that date, and nothing happens."},
+          {"Needed, but not so soon? Ask whoever operates keyrota for a waiver."},
+          kNeedsIt},
+         "if still nobody has used it {when}, it is switched off. It can be activated again."},
+        {"KEY-NEVER-USED acted",
+         "{key} was deactivated, since nobody ever used it",
+         "You were told the date, and it was still unused. Gateways refuse it.",
+         {{"Something needs it after all? It can come back.", "keyrota keys activate {key_id}"},
+          {"Else nothing is to be done."}},
+         "the key stays switched off."},
         {"KEY-NO-EXPIRY",
          "{key} never expires",
          "A secret key without an end date works for whoever has it, for ever.",
@@ -241,7 +269,12 @@ const Advice kGeneral{"",
 
 }  // namespace
 
-const Advice& advice_for(std::string_view check_id) {
+const Advice& advice_for(std::string_view check_id, AdviceAbout about) {
+    if (about != AdviceAbout::finding) {
+        const char* suffix = about == AdviceAbout::acted ? " acted" : " announced";
+        const Advice& special = advice_for(std::string(check_id) + suffix);
+        return &special == &kGeneral ? advice_for(check_id) : special;
+    }
     for (const Advice& advice : table()) {
         const std::string_view id = advice.check_id;
         if (id == check_id || (id.back() == '-' && check_id.starts_with(id))) return advice;

@@ -23,8 +23,11 @@ struct Advice {
     const char* otherwise;  // what happens if nothing is done, and when
 };
 
+/// What a finding is about beside its check: the action that it announces by its date, or that was
+/// done. A check that announces none has one row for all.
+enum class AdviceAbout { finding, announced, acted };
 /// The row for a check, or the general one. Adding a check adds a row.
-const Advice& advice_for(std::string_view check_id);
+const Advice& advice_for(std::string_view check_id, AdviceAbout about = AdviceAbout::finding);
 
 /// The text with its placeholders filled in.
 struct AdviceValues {

@@ -35,10 +35,19 @@ AdviceValues values_of(const NoticeInMail& notice, Timestamp as_of) {
             .detail = notice.detail};
 }
 
+bool has_ended(const NoticeInMail& notice) {
+    return notice.stage == kResolvedStage;
+}
+
+const Advice& advice_for(const NoticeInMail& notice) {
+    if (notice.stage == kActedStage) return advice_for(notice.check_id, AdviceAbout::acted);
+    return advice_for(notice.check_id, notice.due_at && !has_ended(notice) ? AdviceAbout::announced
+                                                                           : AdviceAbout::finding);
+}
+
 std::string headline_of(const NoticeInMail& notice, Timestamp as_of) {
-    return shortened(
-        for_terminal(fill_in(advice_for(notice.check_id).headline, values_of(notice, as_of))),
-        kLongestHeadline);
+    return shortened(for_terminal(fill_in(advice_for(notice).headline, values_of(notice, as_of))),
+                     kLongestHeadline);
 }
 
 void add_usage(Data& key, const KeyInMail& facts) {
@@ -119,7 +128,7 @@ Data part_data(const NoticeMail& mail, const NoticeInMail& notice) {
     return data;
 }
 
-// Things of one check: the same is to be done with each of them.
+// Things of one advice: the same is to be done with each of them.
 using Group = std::vector<const NoticeInMail*>;
 
 // One thing's own words; for several those that hold for each.
@@ -139,7 +148,7 @@ std::string todo_of(const Group& group, const Advice& advice) {
 }
 
 Data group_data(const NoticeMail& mail, const Group& group) {
-    const Advice& advice = advice_for(group.front()->check_id);
+    const Advice& advice = advice_for(*group.front());
     const AdviceValues values = values_of(group, mail.as_of);
     Data parts{Data::type::list};
     for (const NoticeInMail* notice : group) parts << part_data(mail, *notice);
@@ -155,15 +164,11 @@ Data group_data(const NoticeMail& mail, const Group& group) {
 // The group of the most urgent thing first; within one the order stays.
 void add_to_groups(std::vector<Group>& groups, const NoticeInMail& notice) {
     for (Group& group : groups) {
-        if (group.front()->check_id != notice.check_id) continue;
+        if (&advice_for(*group.front()) != &advice_for(notice)) continue;
         group.push_back(&notice);
         return;
     }
     groups.push_back({&notice});
-}
-
-bool has_ended(const NoticeInMail& notice) {
-    return notice.stage == kResolvedStage;
 }
 
 // What to expect inside, by the gravest of it: subjects are read in a list.

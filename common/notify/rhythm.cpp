@@ -40,6 +40,8 @@ const std::vector<Rhythm>& table() {
          .stages = {kDay * -3, kDay * -1, kDay * 0},
          .repeat = Repeat::never,
          .silence = Silence::refused},
+        {.check_id = "KEY-UNUSED", .stages = {kDay * -3}, .announces = true},
+        {.check_id = "KEY-NEVER-USED", .stages = {kDay * -3}, .announces = true},
         {.check_id = "KEY-BREACHED", .repeat = Repeat::never, .silence = Silence::refused},
     };
     return rows;
@@ -96,12 +98,21 @@ StageDecision decide_repeated(const ToldBefore& before, Timestamp as_of) {
             as_of + kReminderFloor};
 }
 
+StageDecision decide_acted(const TellableFinding& finding,
+                           const std::optional<ToldBefore>& before) {
+    if (before && finding.resolved_at && before->at >= *finding.resolved_at)
+        return nothing("that it was done was told");
+    return {std::string(kActedStage), "what was announced was done", {}};
+}
+
 // What the date, or the lack of one, asks for; nothing else considered.
 StageDecision decide_by_rhythm(const Rhythm& rhythm, const std::vector<microseconds>& stages,
                                const TellableFinding& finding,
                                const std::optional<ToldBefore>& before, Timestamp as_of) {
     const bool repeats = rhythm.repeat == Repeat::weekly && finding.status == "open";
     if (rhythm.stages_by_policy && stages.empty()) return nothing("its policy warns nobody");
+    if (rhythm.announces && !before && finding.due_at && finding.status == "open")
+        return {"open", "its date is announced", std::max(as_of, *finding.due_at + stages.front())};
     if (!stages.empty() && finding.due_at) {
         StageDecision decision = decide_dated(stages, *finding.due_at, before, as_of);
         if (!repeats || decision.next_at) return decision;
@@ -141,6 +152,7 @@ StageDecision decide_stage(const TellableFinding& finding, const std::optional<T
     // What an action closed is told as what it was: a key that expired is news.
     if (finding.status == "resolved" && (finding.resolution != "acted" || !rhythm.acted_is_news))
         return decide_resolved(finding, stages, before);
+    if (rhythm.announces && finding.resolution == "acted") return decide_acted(finding, before);
     StageDecision decision = decide_by_rhythm(rhythm, stages, finding, before, as_of);
     if (decision.stage.empty() && before && before->severity < kUrgent &&
         finding.severity >= kUrgent) {

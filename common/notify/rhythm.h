@@ -29,6 +29,8 @@ struct Rhythm {
     Repeat repeat = Repeat::weekly;
     Silence silence = Silence::allowed;
     bool acted_is_news = true;  // what an action closed is told; false: another check tells it
+    bool announces = false;     // with a date it announces an action: told at once, then by stages,
+                                // and once more when that was done
 };
 /// The row of the table for a check; the usual one (at once, then weekly) for a check without one.
 const Rhythm& rhythm_of(std::string_view check_id);
@@ -57,13 +59,14 @@ struct ToldBefore {
 };
 
 struct StageDecision {
-    std::string
-        stage;  // `T-7d`, `T+0`, `open`, `again 2`, `severe 2`, `resolved`; empty: nothing to tell
+    std::string stage;  // `T-7d`, `T+0`, `open`, `again 2`, `severe 2`, `acted`, `resolved`; empty:
+                        // nothing to tell
     std::string reason;  // why that, or why nothing
     std::optional<Timestamp>
         next_at{};  // when the next stage begins, if nothing changes until then
 };
 inline constexpr std::string_view kResolvedStage = "resolved";
+inline constexpr std::string_view kActedStage = "acted";  // what was announced was done
 
 /// What of a finding is to be told at as_of. Of stages that were missed only the newest; a stage
 /// counts as told by any notice since it began, so that neither a changed policy nor cron's drift

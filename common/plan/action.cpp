@@ -10,6 +10,7 @@ namespace {
 
 constexpr Action kActions[] = {
     {"expire", sql::expire, true},
+    {"deactivate", sql::deactivate, false},
     {"rotate", sql::rotate, false},
     {"retire", sql::retire, false},
 };

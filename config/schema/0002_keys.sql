@@ -66,6 +66,8 @@ create table keyrota.policy_rule (
     usage_rate_limited integer not null default 1,
     usage_unused_after interval not null default '90 days',
     usage_never_used_after interval not null default '30 days',
+    usage_unused_action text not null default 'flag' check (usage_unused_action in ('flag', 'deactivate')),
+    usage_unused_grace interval not null default '14 days',
     usage_scope_unused_after interval not null default '90 days',
     usage_admin_unused_after interval not null default '30 days',
     anomaly_sensitivity text not null default 'normal'

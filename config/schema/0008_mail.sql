@@ -93,6 +93,28 @@ create table keyrota.suppression (
     added_by text not null
 );
 
+-- The date from which a key that is unused is switched off, as its finding has it: a new one's is a `grace` away. A date once
+-- told stays, whatever the policy says later.
+create function keyrota.deactivates_at(about_key bigint, about_check text, as_of timestamptz, grace interval)
+    returns timestamptz
+    language sql stable
+    return coalesce((select f.due_at from keyrota.finding f
+                      where f.key_id = about_key and f.uid = keyrota.finding_uid(about_check, about_key, '')
+                        and f.status <> 'resolved'), as_of + grace);
+
+-- Whether that date has come, and mail that names it was sent at least `grace` ago to whoever answers for the key. A copy is
+-- not enough, nor is mail that still waits; what somebody acknowledged is theirs to decide.
+create function keyrota.deactivation_is_due(about_key bigint, about_check text, as_of timestamptz, grace interval)
+    returns boolean
+    language sql stable
+    return exists (select from keyrota.finding f
+                     join keyrota.notice n on n.key_id = f.key_id and n.finding_uid = f.uid and n.episode = f.episode
+                                          and n.anchor_at = f.due_at
+                     join keyrota.message m on m.message_id = n.message_id
+                    where f.key_id = about_key and f.uid = keyrota.finding_uid(about_check, about_key, '')
+                      and f.status = 'open' and f.due_at <= as_of
+                      and n.state = 'told' and not n.is_copy and m.sent_at <= as_of - grace);
+
 -- Who stands behind a key, in the order in which they are told; addresses as notices have them, in lower case.
 create view keyrota.key_recipients as
 select k.key_id, k.name as key_name, o.owner_id, o.name as owner_name, lower(o.email) as owner_email,

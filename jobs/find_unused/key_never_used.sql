@@ -1,6 +1,11 @@
 -- KEY-NEVER-USED, standing: an active key is older than the policy's time, and usage is known since it was made, and there is
 -- none. A key that is older than what is known may have been used before: nothing is found anew, and what was found stays.
-select k.key_id, '' as detail, 3 as severity, null::text as action, null::timestamptz as due_at,
+select k.key_id, '' as detail, 3 as severity,
+       case when p.usage_unused_action = 'deactivate' and k.source = 'native' and known.since <= k.created_at
+                 and keyrota.deactivation_is_due(k.key_id, 'KEY-NEVER-USED', keyrota.instant(:as_of), p.usage_unused_grace)
+            then 'deactivate' end as action,
+       case when p.usage_unused_action = 'deactivate' and k.source = 'native'
+            then keyrota.deactivates_at(k.key_id, 'KEY-NEVER-USED', keyrota.instant(:as_of), p.usage_unused_grace) end as due_at,
        jsonb_build_object('created_at_us', keyrota.micros(k.created_at)) as evidence
   from keyrota.api_key k
   join keyrota.api_key_state s on s.key_id = k.key_id

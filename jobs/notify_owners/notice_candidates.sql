@@ -42,6 +42,7 @@ select f.key_id, f.uid, f.check_id, f.episode, f.status, f.severity, coalesce(f.
    and case when f.status in ('open', 'acknowledged')
                  or f.resolution = 'acted' and f.resolved_at > keyrota.instant(:as_of) - interval '7 days'
             then told.at is null or told.next_at <= keyrota.instant(:as_of)
+                 or f.resolution = 'acted' and told.at < f.resolved_at
                  or told.severity < cast(:urgent as int) and f.severity >= cast(:urgent as int)
             else f.status = 'resolved' and f.resolved_at > keyrota.instant(:as_of) - interval '7 days'
                  and told.reached and not told.resolved end

@@ -84,7 +84,7 @@ TEST(Recipient, TheTeamGetsACopyFromThreeDaysBeforeAndSecurityFromADayAfter) {
     EXPECT_THAT(copies(finding, kDue + 24h - 1us), ElementsAre("payments@example.com"));
     EXPECT_THAT(copies(finding, kDue + 24h),
                 ElementsAre("payments@example.com", "security@example.com"));
-    const TellableFinding undated{.check_id = "KEY-UNUSED", .status = "open", .due_at = kDue};
+    const TellableFinding undated{.check_id = "KEY-NO-EXPIRY", .status = "open", .due_at = kDue};
     EXPECT_THAT(copies(undated, kDue + 24h), IsEmpty());
 }
 

@@ -114,6 +114,20 @@ TEST(Rhythm, WhatAnActionClosedIsToldUnlessAnotherCheckTellsIt) {
     EXPECT_EQ(stage(finding, told(kDue), kDue + 1h), "resolved");
 }
 
+TEST(Rhythm, AnAnnouncedActionIsToldAtOnceThreeDaysBeforeAndWhenItWasDone) {
+    TellableFinding finding = found("KEY-UNUSED");
+    finding.due_at = kDue;
+    const Timestamp opened = kDue - 14 * kDay;
+    EXPECT_EQ(stage(finding, {}, opened), "open");
+    EXPECT_EQ(stage(finding, told(opened), kDue - 3 * kDay - 1us), "");
+    EXPECT_EQ(stage(finding, told(opened), kDue - 3 * kDay), "T-3d");
+    finding.status = "resolved";
+    finding.resolution = "acted";
+    finding.resolved_at = kDue + 1h;
+    EXPECT_EQ(stage(finding, told(kDue - 3 * kDay, 3, 2), kDue + 2h), "acted");
+    EXPECT_EQ(stage(finding, told(kDue + 2h, 3, 3), kDue + 3h), "");
+}
+
 TEST(Rhythm, ARiseToGraveIsAStageOfItsOwn) {
     TellableFinding finding = found("KEY-ERROR-RATE");
     finding.severity = 4;
