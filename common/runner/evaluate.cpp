@@ -141,9 +141,13 @@ void refresh_waivers(Run& run) {
 
 // Lets the statement of a check fill check_result. @returns how many rows say that it holds.
 std::int64_t select_into_result(Run& run, const PlannedCheck& check, const Pass& pass) {
+    // The table of check_result.sql made by its rows: an insert would not let workers read for it.
     std::string text =
-        "insert into pg_temp.check_result (key_id, detail, severity, action, due_at, evidence)"
-        " select key_id, detail, severity, action, due_at, evidence from (" +
+        "create temporary table check_result on commit drop as"
+        " select cast(key_id as bigint) as key_id, cast(detail as text) as detail,"
+        " cast(severity as smallint) as severity, cast(action as text) as action,"
+        " cast(due_at as timestamptz) as due_at, cast(evidence as jsonb) as evidence,"
+        " cast(null as bigint) as waiver_id from (" +
         std::string(check.statement.text) + ") evaluated";
     if (run.options.limit) text += " order by due_at, key_id limit :limit";
     Params params = check.params;
@@ -186,11 +190,11 @@ CheckReport evaluate(Run& run, const PlannedCheck& check) {
     const bool judges =
         !is_unknown || check.coverage->lacking == Coverage::Lacking::resolves_nothing;
 
-    run.session.execute(sql::check_result);
-    if (judges && check.fill) {
-        fill_result(run, check, report);
-    } else if (judges) {
+    if (judges && !check.fill) {
         report.found = select_into_result(run, check, pass);
+    } else {
+        run.session.execute(sql::check_result);
+        if (judges) fill_result(run, check, report);
     }
     const bool is_all = pass.is_standing && !is_unknown && !run.options.limit;
     diff(run, report, is_all, is_all ? Rest::returned : Rest::asked_for);

@@ -97,7 +97,7 @@ create table keyrota.suppression (
 -- told stays, whatever the policy says later.
 create function keyrota.deactivates_at(about_key bigint, about_check text, as_of timestamptz, grace interval)
     returns timestamptz
-    language sql stable
+    language sql stable parallel safe
     return coalesce((select f.due_at from keyrota.finding f
                       where f.key_id = about_key and f.uid = keyrota.finding_uid(about_check, about_key, '')
                         and f.status <> 'resolved'), as_of + grace);
@@ -106,7 +106,7 @@ create function keyrota.deactivates_at(about_key bigint, about_check text, as_of
 -- not enough, nor is mail that still waits; what somebody acknowledged is theirs to decide.
 create function keyrota.deactivation_is_due(about_key bigint, about_check text, as_of timestamptz, grace interval)
     returns boolean
-    language sql stable
+    language sql stable parallel safe
     return exists (select from keyrota.finding f
                      join keyrota.notice n on n.key_id = f.key_id and n.finding_uid = f.uid and n.episode = f.episode
                                           and n.anchor_at = f.due_at

@@ -14,7 +14,7 @@ select k.key_id, '' as detail, 3 as severity,
   join keyrota.policy_rule p on p.policy_rule_id = k.policy_rule_id
   left join keyrota.api_key_activity a on a.key_id = k.key_id
  cross join (select keyrota.usage_known_since(keyrota.instant(:as_of),
-                                              cast(:silent_after_us as bigint) * interval '1 microsecond') as since) known
+                                              cast(:silent_after_us as bigint) * interval '1 microsecond') as since offset 0) known
  where s.status = 'active' and s.retire_at is null
    and (s.expires_at is null or s.expires_at > keyrota.instant(:as_of))
    and coalesce(a.last_used_at, k.created_at) <= keyrota.instant(:as_of) - p.usage_unused_after

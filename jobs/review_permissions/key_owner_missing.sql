@@ -4,4 +4,6 @@ select k.key_id, '' as detail, 3 as severity, null::text as action, null::timest
   from keyrota.api_key k
   join keyrota.api_key_state s on s.key_id = k.key_id
   left join keyrota.owner o on o.owner_id = k.owner_id
- where s.status = 'active' and s.retire_at is null and coalesce(o.email, '') = ''
+ where s.status = 'active' and s.retire_at is null
+   and (s.expires_at is null or s.expires_at > keyrota.instant(:as_of))
+   and coalesce(o.email, '') = ''

@@ -13,11 +13,13 @@ select k.key_id, '' as detail,
   join keyrota.api_key_state s on s.key_id = k.key_id
   join keyrota.policy_rule p on p.policy_rule_id = k.policy_rule_id
  cross join (select keyrota.usage_known_since(keyrota.instant(:as_of),
-                                              cast(:silent_after_us as bigint) * interval '1 microsecond') as since) known
+                                              cast(:silent_after_us as bigint) * interval '1 microsecond') as since offset 0) known
   left join keyrota.api_key_activity a on a.key_id = k.key_id
   left join (select key_id, max(last_used_at) filter (where scope = 'admin') as admin_used_at
                from keyrota.usage_scope
               group by key_id) told on told.key_id = k.key_id
   left join keyrota.finding before on before.key_id = k.key_id and before.check_id = 'KEY-SCOPE-ADMIN'
                                   and before.status <> 'resolved'
- where s.status = 'active' and s.retire_at is null and 'admin' = any (k.scopes)
+ where s.status = 'active' and s.retire_at is null
+   and (s.expires_at is null or s.expires_at > keyrota.instant(:as_of))
+   and 'admin' = any (k.scopes)

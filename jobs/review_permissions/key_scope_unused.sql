@@ -8,7 +8,7 @@ select k.key_id, '' as detail, 2 as severity, null::text as action, null::timest
   join keyrota.api_key_activity a on a.key_id = k.key_id
   join keyrota.policy_rule p on p.policy_rule_id = k.policy_rule_id
  cross join (select keyrota.usage_known_since(keyrota.instant(:as_of),
-                                              cast(:silent_after_us as bigint) * interval '1 microsecond') as since) known
+                                              cast(:silent_after_us as bigint) * interval '1 microsecond') as since offset 0) known
  cross join unnest(k.scopes) held (scope)
   left join keyrota.usage_scope u on u.key_id = k.key_id and u.scope = held.scope
  where s.status = 'active' and s.retire_at is null

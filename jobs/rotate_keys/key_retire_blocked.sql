@@ -11,7 +11,7 @@ select o.key_id, '' as detail, 4 as severity, null::text as action, o.retire_at 
   from keyrota.overlap o
  cross join (select keyrota.usage_known_since(keyrota.instant(:as_of),
                                               cast(:silent_after_us as bigint) * interval '1 microsecond') as since,
-                    keyrota.usage_known_until(keyrota.instant(:as_of)) as until) known
+                    keyrota.usage_known_until(keyrota.instant(:as_of)) as until offset 0) known
  cross join lateral (
         select array(select n.network::text from keyrota.usage_network n
                       where n.key_id = o.key_id and n.last_seen_at > keyrota.instant(:as_of) - o.silence_after

@@ -8,4 +8,4 @@ select o.key_id, '' as detail, 1 as severity,
   from keyrota.overlap o
  cross join (select keyrota.usage_known_since(keyrota.instant(:as_of),
                                               cast(:silent_after_us as bigint) * interval '1 microsecond') as since,
-                    keyrota.usage_known_until(keyrota.instant(:as_of)) as until) known
+                    keyrota.usage_known_until(keyrota.instant(:as_of)) as until offset 0) known

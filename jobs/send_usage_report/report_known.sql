@@ -6,4 +6,4 @@ select coalesce(m.closed_until >= w.ends_at, false)::int::bigint as is_closed,
   from (select keyrota.instant(:week) as began_at, keyrota.instant(:week) + interval '7 days' as ends_at) w
  cross join keyrota.usage_watermark m
  cross join lateral (
-        select keyrota.usage_known_since(w.ends_at, cast(:silent_after_us as bigint) * interval '1 microsecond') as since) known
+        select keyrota.usage_known_since(w.ends_at, cast(:silent_after_us as bigint) * interval '1 microsecond') as since offset 0) known

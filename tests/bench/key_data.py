@@ -36,8 +36,9 @@ select i, timestamptz %(base)s - i %% 5000000 * interval '1 second' from generat
 """
 
 
-def fill(cluster, keys, statements, parameters):
-    """Fills the key tables: owners, keys, secrets and activity of `keys` keys, and what `statements` make of their states.
+def fill(cluster, keys, statements, parameters, made_by=KEYS, used_by=ACTIVITY):
+    """Fills the key tables: owners, keys, secrets and activity of `keys` keys, and what `statements` make of their states; keys
+    and their last use by other statements where these are given.
     @returns seconds."""
     started = time.perf_counter()
     parameters = {"keys": keys, "owners": max(10, keys // 25), **parameters}
@@ -46,7 +47,7 @@ def fill(cluster, keys, statements, parameters):
     indexes = cluster.sql(KEY_INDEXES)
     for _, drop, _ in reversed(indexes):
         cluster.sql(drop)
-    for statement in (OWNERS, KEYS, SECRETS, *statements, ACTIVITY):
+    for statement in (OWNERS, made_by, SECRETS, *statements, used_by):
         cluster.sql(statement, parameters)
     for _, _, make in indexes:
         cluster.sql(make)

@@ -42,6 +42,7 @@ TEST_F(ReviewPermissions, AnActiveKeyThatHoldsAdminIsReported) {
     given({.name = "almost"}, "scopes = '{administrator}'");
     given({.name = "inactive", .status = "inactive"}, "scopes = '{admin}'");
     given({.name = "predecessor", .retire_at = kNow + kDay}, "scopes = '{admin}'");
+    given({.name = "over", .expires_at = kNow}, "scopes = '{admin}'");
     EXPECT_THAT(found("KEY-SCOPE-ADMIN"), ElementsAre("admin 3", "admin of tests 3"));
 }
 

@@ -7,7 +7,7 @@ with due as (
       join keyrota.policy_rule p on p.policy_rule_id = k.policy_rule_id
       left join keyrota.api_key_activity a on a.key_id = s.key_id
      cross join (select keyrota.usage_known_since(keyrota.instant(:as_of),
-                                                  cast(:silent_after_us as bigint) * interval '1 microsecond') as since) known
+                                                  cast(:silent_after_us as bigint) * interval '1 microsecond') as since offset 0) known
      where s.key_id = any (cast(:ids as bigint[])) and k.key_id = any (cast(:ids as bigint[]))
        and k.source = 'native' and s.status = 'active' and s.retire_at is null
        and (s.expires_at is null or s.expires_at > keyrota.instant(:as_of))

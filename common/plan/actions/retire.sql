@@ -6,7 +6,7 @@ with due as (
       join keyrota.overlap o on o.key_id = s.key_id
      cross join (select keyrota.usage_known_since(keyrota.instant(:as_of),
                                                   cast(:silent_after_us as bigint) * interval '1 microsecond') as since,
-                    keyrota.usage_known_until(keyrota.instant(:as_of)) as until) known
+                    keyrota.usage_known_until(keyrota.instant(:as_of)) as until offset 0) known
      where s.key_id = any (cast(:ids as bigint[])) and o.key_id = any (cast(:ids as bigint[]))
        and keyrota.overlap_is_over(o, keyrota.instant(:as_of), known.since, known.until)
      order by s.key_id
