@@ -211,6 +211,15 @@ create table keyrota.usage_gap (
     reason text not null check (reason <> '')
 );
 
+-- How long an expected gateway reported nothing (over usage.silent_after) before it was heard again, without bringing what was
+-- missing. The detector takes these hours for unknown. Other checks do not: a gateway that nobody calls at night is silent, too.
+create table keyrota.usage_silence (
+    gateway text not null,
+    from_at timestamptz not null,
+    to_at timestamptz not null check (to_at > from_at),
+    primary key (gateway, from_at)
+);
+
 -- Instants and the transaction ids of the same moment: all samples that were written before taken_at have a smaller xid.
 create table keyrota.usage_rollup (
     taken_at timestamptz primary key,

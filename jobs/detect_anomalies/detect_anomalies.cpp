@@ -33,7 +33,8 @@ constexpr Statement kMakeWindow{"make_detector_window",
 constexpr Statement kMakeBatch{
     "make_detector_batch",
     "create temporary table if not exists detector_batch (key_id bigint not null, state bytea,"
-    " last_hour_at timestamptz, next_due_at timestamptz, sensitivity text not null)"
+    " last_hour_at timestamptz, next_due_at timestamptz, sensitivity text not null,"
+    " expects_use boolean not null)"
     " on commit delete rows"};
 constexpr Statement kMakeWritten{
     "make_detector_written",
@@ -68,6 +69,7 @@ struct Opened {
     std::int64_t key_id;
     std::uint32_t hour;
     HourVerdict verdict;
+    std::size_t check;  // its place in kAnomalyChecks
 };
 
 struct NewState {
@@ -122,10 +124,13 @@ class BatchStepper {
         if (!row.is_null(5)) due_before_ = detector_hour(row.instant(5));
         opened_.reset();
         walk_.emplace(key_id_, state, thresholds_for(row.bytes(6)), unknown_,
-                      [this](std::uint32_t hour, const HourVerdict& verdict) {
-                          if (verdict.opens_incident) opened_ = {key_id_, hour, verdict};
-                          if (verdict.opens_incident && is_counted(hour))
-                              ++outcome_.counts[{check_of(verdict.reason), hour}];
+                      [this, expects_use = row.int32(7) != 0](std::uint32_t hour,
+                                                              const HourVerdict& verdict) {
+                          if (!verdict.opens_incident) return;
+                          const std::size_t check = check_of(verdict.reason);
+                          if (!expects_use && kAnomalyChecks[check].expects_use) return;
+                          opened_ = {key_id_, hour, verdict, check};
+                          if (is_counted(hour)) ++outcome_.counts[{check, hour}];
                       });
     }
 
@@ -202,9 +207,7 @@ Held held_by(const Opened& opened, const Window& window) {
 void record_open(StepRun& run, const BatchOutcome& outcome, const Window& window,
                  std::size_t place) {
     const AnomalyCheck& check = kAnomalyChecks[place];
-    const auto is_of_check = [&](const Opened& opened) {
-        return check_of(opened.verdict.reason) == place;
-    };
+    const auto is_of_check = [&](const Opened& opened) { return opened.check == place; };
     if (std::none_of(outcome.open.begin(), outcome.open.end(), is_of_check)) return;
     run.record(check.check_id, [&] {
         CheckRows rows(run.session, std::nullopt);
@@ -215,8 +218,6 @@ void record_open(StepRun& run, const BatchOutcome& outcome, const Window& window
             rows.add({.key_id = opened.key_id, .severity = check.severity, .evidence = evidence});
         }
         rows.finish();
-        if (check.expects_use)
-            run.session.execute(sql::anomaly_expected_silence, {{"as_of", run.as_of}});
         run.session.execute(sql::anomaly_context,
                             {{"anomaly", check.check_id}, {"until", window.until}});
     });
@@ -237,9 +238,12 @@ void count_for_gate(StepRun& run, const BatchOutcome& outcome) {
 }
 
 // One batch of keys: their hours, their states and what these raised, in one transaction.
-void step_batch(StepRun& run, const Window& window, const UnknownHours& unknown, const Row& keys) {
+// @returns how many keys were stepped.
+std::int64_t step_batch(StepRun& run, const Window& window, const UnknownHours& unknown,
+                        const Row& keys) {
     run.session.execute(sql::detector_batch, {{"first", keys.int64("first")},
                                               {"last", keys.int64("last")},
+                                              {"as_of", run.as_of},
                                               {"size", std::int64_t{kPackedStateSize}},
                                               {"format", std::int64_t{kDetectorFormat}}});
     run.session.execute(kAnalyzeBatch);
@@ -255,6 +259,7 @@ void step_batch(StepRun& run, const Window& window, const UnknownHours& unknown,
     count_for_gate(run, outcome);
     const auto stepped = static_cast<std::int64_t>(outcome.states.size());
     run.count({.found = stepped, .applied = stepped});
+    return stepped;
 }
 
 std::optional<Window> unseen_hours(StepRun& run) {
@@ -287,9 +292,10 @@ void detect(StepRun& run) {
         const Row keys = run.session.one(
             kNextKeys, {{"after", after}, {"size", std::min(left, run.config.limits.batch_size)}});
         if (keys.int64("total") == 0) break;
-        run.in_batch([&] { step_batch(run, *window, unknown, keys); });
+        std::int64_t stepped = 0;
+        run.in_batch([&] { stepped = step_batch(run, *window, unknown, keys); });
         after = keys.int64("last");
-        left -= keys.int64("total");
+        left -= stepped;
     }
     run.in_batch([&] { judge_gate(run, window->until); });
 }

@@ -1,6 +1,7 @@
--- Who reported, from when and until when. An unknown gateway that reports is expected to go on.
+-- Who reported, from when and until when, and who was silent before. An unknown gateway that reports is expected to go on.
 with seen as materialized (
     select gateway, date_bin('1 hour', at, 'epoch') as hour, count(*) as samples, min(received_at) as first_received_at,
+           min(least(at, received_at)) as first_at,
            max(least(at, received_at)) as last_at, max(at - received_at) as ahead
       from keyrota.usage_sample
      where xid >= cast(:from as bigint) and xid < cast(:until as bigint)
@@ -10,6 +11,15 @@ with seen as materialized (
     select gateway, min(first_received_at), max(last_at) from seen group by gateway
         on conflict (name) do update set since_at = coalesce(g.since_at, excluded.since_at),
                                          last_seen_at = greatest(g.last_seen_at, excluded.last_seen_at)
+), silences as (
+    insert into keyrota.usage_silence (gateway, from_at, to_at)
+    select g.name, g.last_seen_at, min(s.first_at)
+      from seen s
+      join keyrota.usage_gateway g on g.name = s.gateway
+     where g.expected
+     group by g.name, g.last_seen_at
+    having min(s.first_at) > g.last_seen_at + cast(:silent_after_us as bigint) * interval '1 microsecond'
+        on conflict do nothing
 ), hours as (
     insert into keyrota.usage_open_hour as o (hour, first_received_at)
     select hour, min(first_received_at) from seen

@@ -72,7 +72,10 @@ void count_samples(StepRun& run, std::int64_t from, std::int64_t until, Timestam
     std::string fast_clocks;
     run.in_batch([&] {
         const Params bounds = {{"from", from}, {"until", until}};
-        const Row seen = run.session.one(sql::rollup_gateways, bounds);
+        const Row seen = run.session.one(
+            sql::rollup_gateways, {{"from", from},
+                                   {"until", until},
+                                   {"silent_after_us", run.config.usage.silent_after.count()}});
         const std::int64_t samples = seen.int64("samples");
         fast_clocks = seen.text("fast_clocks");
         if (samples > 0) {

@@ -173,6 +173,8 @@ TEST_F(DetectAnomalies, OfAKeyThatIsOverSilenceIsNoNews) {
             std::to_string(gone));
     for (int hour = 1; hour <= 60; hour += 6) detect(kNow + std::chrono::hours(hour));
     EXPECT_THAT(open(), IsEmpty());
+    EXPECT_EQ(number("select coalesce(sum(alarms), 0) from keyrota.anomaly_gate"), 0)
+        << "nor for the gate";
 }
 
 TEST_F(DetectAnomalies, AFindingEndsAfter24HoursWithoutAnAlarmAndNotOneEarlier) {
@@ -226,6 +228,20 @@ TEST_F(DetectAnomalies, WhereAGatewayIsSilentNothingIsJudged) {
     EXPECT_EQ(text(kStates), states);
     EXPECT_THAT(texts("select distinct check_id from keyrota.finding"),
                 ElementsAre("RUN-STALE-DATA"));
+}
+
+TEST_F(DetectAnomalies, WhatASilentGatewayDidNotReportIsSkippedOnceItIsBack) {
+    given_usual_key("behind it");
+    detect(kNow);
+    const char* states = "select md5(state) from keyrota.detector_state";
+    const std::string before = text(states);
+    execute(
+        fmt::format("insert into keyrota.usage_silence values ('edge', keyrota.instant({}), "
+                    "keyrota.instant({}))",
+                    to_micros(kNow), to_micros(kNow + 60h)));
+    detect(kNow + 60h);
+    EXPECT_THAT(open(), IsEmpty());
+    EXPECT_EQ(text(states), before);
 }
 
 TEST_F(DetectAnomalies, AStateOfAnotherFormatIsMadeAnewFromTheHoursThereAre) {
@@ -308,6 +324,8 @@ TEST_F(DetectAnomalies, ALimitedRunIsGoneOnWith) {
     EXPECT_EQ(number("select count(*) from keyrota.detector_state"), 2);
     EXPECT_EQ(number("select count(*) from keyrota.detector_position where judged_until is null"),
               1);
+    detect(kNow, {.limit = 1});
+    EXPECT_EQ(number("select count(*) from keyrota.detector_state"), 3) << "not the same two again";
     detect(kNow);
     EXPECT_EQ(number("select count(*) from keyrota.detector_state"), 3);
     EXPECT_EQ(position(), std::to_string(to_micros(kNow)));

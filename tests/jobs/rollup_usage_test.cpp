@@ -10,6 +10,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using namespace std::chrono_literals;
 
 struct GivenSample {
@@ -291,6 +292,25 @@ TEST_F(RollupUsage, TheCostOfItDoesNotGrowWithWhatIsCounted) {
     EXPECT_THAT(text("select string_agg(indexdef, '') from pg_indexes where tablename ="
                      " 'usage_sample_' || to_char(current_date, 'YYYYMMDD')"),
                 HasSubstr("USING brin (xid, received_at)"));
+}
+
+TEST_F(RollupUsage, ASilenceOfAGatewayIsRememberedUnlessItBringsWhatWasMissing) {
+    config().usage.silent_after = 2h;
+    const char* silences =
+        "select gateway || ' ' || (to_at - from_at)::text from keyrota.usage_silence order by 1";
+    for (const char* gateway : {"silent", "buffering", "quick"})
+        given_sample({.at = "now() - interval '12 hours'", .gateway = gateway});
+    roll_up();
+    EXPECT_THAT(texts(silences), IsEmpty()) << "it was never heard of before";
+    execute(
+        "insert into keyrota.usage_sample (key_id, at, gateway, requests) values"
+        " (1, (select last_seen_at from keyrota.usage_gateway where name = 'silent') + interval"
+        " '2 hours 1 second', 'silent', 1), (1, (select last_seen_at from keyrota.usage_gateway"
+        " where name = 'quick') + interval '2 hours', 'quick', 1)");
+    given_sample({.at = "now() - interval '11 hours'", .gateway = "buffering"});
+    given_sample({.at = "now()", .gateway = "buffering"});
+    roll_up();
+    EXPECT_THAT(texts(silences), ElementsAre("silent 02:00:01"));
 }
 
 TEST_F(RollupUsage, AStampThatCameTooEarlyMovesToItsMonthWhenThatIsMade) {

@@ -1,0 +1,172 @@
+#!/usr/bin/python3
+"""`./dev bench anomaly-speed`: what detect-anomalies costs in an hour, against moving the same rows without a detector.
+
+Of 10 million keys with a state 1 million have calls in the hour. The floor: COPY the new hours joined with their states out to
+/dev/null in key order, COPY as many states into a temporary table, and one UPDATE from it.
+
+Needs python3-psycopg2 and the program; makes a server of its own under --dir and removes it again (10 million states take
+about 20 GB there). Exit 0: all figures met (or --quick), 1: one missed, 2: the bench failed.
+"""
+
+import argparse
+import tempfile
+import time
+from datetime import datetime, timedelta, timezone
+from statistics import median
+
+from bench_cluster import BenchCluster, BenchError, load_average, run_as_program
+from bench_figures import at_most, conclude, no_more_than, spread
+from key_data import fill
+
+BASE = datetime(2026, 6, 1, tzinfo=timezone.utc)
+HISTORY = 48  # hours that each key has before
+
+STATES = """
+insert into keyrota.api_key_state (key_id, status) select i, 'active' from generate_series(1, %(keys)s::bigint) i
+"""
+# One call in the first of the hours makes a state; the silence after it is stepped as well.
+BEGINNING = """
+insert into keyrota.usage_hour (key_id, hour, requests)
+select i, timestamptz %(base)s - interval '48 hours', 100 from generate_series(1, %(keys)s::bigint) i
+"""
+HOUR = """
+insert into keyrota.usage_hour (key_id, hour, requests, client_errors, server_errors)
+select a * %(every)s, %(hour)s, 100 + a %% 400, a %% 4, a %% 2 from generate_series(1, %(active)s::bigint) a
+"""
+KNOWN = (
+    "insert into keyrota.usage_gateway (name, since_at, last_seen_at)"
+    " values ('edge', timestamptz %(base)s - interval '400 days', timestamptz %(base)s + interval '400 days')",
+)
+CLOSE = "update keyrota.usage_watermark set complete_until = %(until)s, closed_until = %(until)s"
+OUT = """
+copy (select h.key_id, h.hour, h.requests, h.client_errors + h.server_errors, s.state
+        from keyrota.usage_hour h join keyrota.detector_state s on s.key_id = h.key_id
+       where h.hour = '{hour}' order by h.key_id) to stdout (format binary)
+"""
+MOVED = "key_id, state, last_hour_at, last_alarm_at, next_due_at"
+STORED = """
+copy (select {columns} from keyrota.detector_state where key_id in (select key_id from keyrota.usage_hour where hour = '{hour}')
+       order by key_id) to stdout (format binary)
+"""
+UPDATE = """
+update keyrota.detector_state s
+   set state = w.state, last_hour_at = w.last_hour_at, last_alarm_at = w.last_alarm_at, next_due_at = w.next_due_at
+  from pg_temp.moved w
+ where s.key_id = w.key_id
+"""
+TABLES = ["keyrota." + name for name in ("detector_state", "usage_hour", "finding", "plan_item", "job_run", "run_check")]
+
+
+def say(text):
+    print(f"{time.strftime('%H:%M:%S')} [{load_average()}] {text}", flush=True)
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--program", default="build/keyrota", help="the keyrota to measure")
+    parser.add_argument("--keys", type=int, default=10_000_000, help="with a state")
+    parser.add_argument("--active", type=int, default=1_000_000, help="with calls in the hour")
+    parser.add_argument("--repeats", type=int, default=3, help="hours")
+    parser.add_argument("--dir", default="/var/tmp", help="where the server's directory goes")
+    parser.add_argument("--keep", action="store_true", help="leave server and data where they are")
+    parser.add_argument("--out", help="write figures and every single measurement there, as JSON")
+    parser.add_argument("--quick", action="store_true",
+                        help="50,000 keys, 5,000 active, 2 hours: whether the bench works; judges no figure")
+    options = parser.parse_args()
+    if options.quick:
+        options.keys, options.active, options.repeats = 50_000, 5_000, 2
+    return options
+
+
+class AnomalySpeedBench:
+    def __init__(self, options):
+        self.options = options
+        self.label = f"{options.active:,} of {options.keys:,} keys active"
+        self.figures, self.details = [], {"keys": options.keys, "active": options.active, "hours": []}
+
+    def run(self):
+        with BenchCluster(self.options.program, self.options.dir, self.options.keep) as cluster:
+            self.cluster = cluster
+            cluster.run_job("expire-keys", "--as-of", instant(BASE - timedelta(days=2)))  # makes the policy's rules
+            seconds = fill(cluster, self.options.keys, (STATES, BEGINNING, *KNOWN), {"base": BASE.isoformat()})
+            say(f"{self.label}: loaded in {seconds:.0f} s")
+            first, _ = self.detect(BASE)
+            self.details["first_run_s"] = first.wall_s
+            say(f"{self.label}: the first run made {self.options.keys:,} states of {HISTORY} hours in {first.wall_s:.0f} s,"
+                f" {first.rss_kib / 1024:.0f} MiB")
+            hours = [self.hour(BASE + timedelta(hours=n)) for n in range(self.options.repeats)]
+        self.judge(hours)
+
+    def detect(self, until):
+        self.cluster.sql(CLOSE, {"until": until})
+        outcome, report = self.cluster.run_job("detect-anomalies", "--as-of", instant(until + timedelta(minutes=15)))
+        if not report["complete"]:
+            raise BenchError(f"not the run that was to be measured: {report}")
+        return outcome, report
+
+    def hour(self, begin):
+        active = self.options.active
+        self.cluster.sql(HOUR, {"every": self.options.keys // active, "hour": begin, "active": active})
+        self.cluster.settle(TABLES)
+        floor = self.floor(begin)
+        self.cluster.settle(TABLES)
+        self.cluster.forget_statements()
+        outcome, report = self.detect(begin + timedelta(hours=1))
+        stepped = next(check["found"] for check in report["checks"] if check["check"] == "detect")
+        if stepped < active:
+            raise BenchError(f"{stepped} keys were stepped: {report}")
+        hour = {"hour": instant(begin), "floor_s": floor, "whole_s": outcome.wall_s, "stepped": stepped,
+                "rss_kib": outcome.rss_kib, "statements": self.cluster.statements()[:12]}
+        self.details["hours"].append(hour)
+        say(f"{self.label}: floor {sum(floor.values()):.2f} s ({', '.join(f'{k} {v:.2f}' for k, v in floor.items())});"
+            f" run {outcome.wall_s:.2f} s, {stepped:,} keys")
+        return hour
+
+    def floor(self, hour):
+        """@returns seconds of each part. What the UPDATE did is rolled back."""
+        connection = self.cluster.connect("keyrota_runner")
+        seconds = {}
+        try:
+            with connection.cursor() as cursor, open("/dev/null", "wb") as nowhere, tempfile.TemporaryFile() as states:
+                cursor.execute("set work_mem = '64MB'")  # as a run has it
+                cursor.execute("create temporary table moved (key_id bigint, state bytea, last_hour_at timestamptz,"
+                               " last_alarm_at timestamptz, next_due_at timestamptz)")
+                cursor.copy_expert(STORED.format(columns=MOVED, hour=hour.isoformat()), states)
+                states.seek(0)
+
+                def timed(name, work):
+                    started = time.perf_counter()
+                    work()
+                    seconds[name] = time.perf_counter() - started
+
+                timed("out", lambda: cursor.copy_expert(OUT.format(hour=hour.isoformat()), nowhere))
+                timed("in", lambda: cursor.copy_expert(f"copy pg_temp.moved ({MOVED}) from stdin (format binary)", states))
+                cursor.execute("analyze pg_temp.moved")
+                timed("update", lambda: cursor.execute(UPDATE))
+                if cursor.rowcount != self.options.active:
+                    raise BenchError(f"the floor moved {cursor.rowcount} states")
+            connection.rollback()
+        finally:
+            connection.close()
+        return seconds
+
+    def judge(self, hours):
+        whole, floor = [h["whole_s"] for h in hours], [sum(h["floor_s"].values()) for h in hours]
+        self.figures.append(at_most(f"an hour ({self.label})", spread(whole), spread(floor),
+                                    median(w / f for w, f in zip(whole, floor)), 1.6))
+        self.figures.append(no_more_than("peak RSS of runs", self.cluster.peak_rss_kib / 1024, 128, "MiB"))
+
+
+def instant(as_of):
+    return as_of.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def run(options):
+    bench = AnomalySpeedBench(options)
+    say(f"{options.repeats} hours, {options.program}")
+    bench.run()
+    return conclude(options, bench.figures, bench.details)
+
+
+if __name__ == "__main__":
+    run_as_program(lambda: run(parse_arguments()))
