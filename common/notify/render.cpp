@@ -9,6 +9,7 @@
 
 #include "finding/severity.h"
 #include "notify/advice.h"
+#include "notify/evidence.h"
 #include "notify/figures.h"
 #include "notify/rhythm.h"
 #include "report/escape.h"
@@ -59,6 +60,21 @@ void add_usage(Data& key, const KeyInMail& facts) {
     usage.set("errors", percentage(facts.errors, total));
     add_chart(usage, days);
     key.set("usage", usage);
+}
+
+// What the check saw, and for an anomaly the days before it.
+void add_evidence(Data& part, const NoticeInMail& notice, const std::string& time_zone) {
+    const std::string sentence = evidence_sentence(notice.check_id, notice.evidence, time_zone);
+    if (sentence.empty()) return;
+    Data seen;
+    seen.set("sentence", sentence);
+    const std::vector<std::int64_t> week = evidence_week(notice.evidence);
+    if (std::any_of(week.begin(), week.end(), [](std::int64_t requests) { return requests > 0; })) {
+        Data chart;
+        add_chart(chart, week);
+        seen.set("week", chart);
+    }
+    part.set("seen", seen);
 }
 
 Data key_data(const KeyInMail& key, const std::string& time_zone) {
@@ -117,6 +133,7 @@ Data part_data(const NoticeMail& mail, const NoticeInMail& notice) {
     data.set("headline", headline_of(notice, mail.as_of));
     data.set("severity", std::string(severity_name(notice.severity)));
     data.set("colour", colour_of(notice.severity));
+    add_evidence(data, notice, mail.time_zone);
     if (notice.key) data.set("key", key_data(*notice.key, mail.time_zone));
     data.set("reason", notice.reason);
     const std::string link = link_of(mail.link, notice);

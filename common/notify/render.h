@@ -36,6 +36,7 @@ struct NoticeInMail {
     std::int64_t severity = 1;
     std::optional<Timestamp> due_at{};
     std::string reason{};            // why this recipient
+    std::string evidence{};          // of the finding, a JSON object; empty: none
     std::optional<KeyInMail> key{};  // none: about the runner itself, or the key was deleted
     std::int64_t key_id = 0;
 };

@@ -26,7 +26,8 @@ const std::vector<std::string>& names() {
         "why",       "steps",      "number",       "text",         "command",   "link",
         "otherwise", "reason",     "more",         "list_command", "has_ended", "ended",
         "rule",      "run",        "whom_to_ask",  "parts",        "todo",      "keys",
-        "change",    "successful", "limited",      "peak_minute",  "has_due",   "due"};
+        "change",    "successful", "limited",      "peak_minute",  "has_due",   "due",
+        "seen",      "sentence",   "week"};
     return all;
 }
 

@@ -57,6 +57,7 @@ NoticeMail notice_mail(Session& session, const Config& config, const std::vector
                             .severity = row.int64("severity"),
                             .due_at = row.optional_instant("due_at"),
                             .reason = row.text("reason"),
+                            .evidence = row.text("evidence"),
                             .key_id = row.int64("key_id")};
         const auto key = keys.find(notice.key_id);
         if (key != keys.end()) notice.key = key->second;

@@ -55,6 +55,42 @@ RenderedMail rendered(const NoticeMail& mail) {
     return render(templates, mail);
 }
 
+TEST(Render, WhatTheCheckSawStandsFirst) {
+    NoticeInMail limited = expiring("billing-prod");
+    limited.check_id = "KEY-RATE-NEAR-LIMIT";
+    limited.evidence =
+        R"({"limit": 1000, "peak_minute": 985, "remaining": 15, "threshold": 80,)"
+        R"( "peak_minute_at_us": 1795500000000000, "reset_at_us": 1795500060000000})";
+    const RenderedMail mail = rendered(mail_of({limited}));
+    for (const std::string& body : {mail.text, mail.html})
+        EXPECT_THAT(body, HasSubstr("At most 985 requests a minute of 1,000, 15 remaining, at "
+                                    "24 Nov 2026, 06:00 UTC (24 Nov 2026, 07:00 CET); reset "
+                                    "24 Nov 2026, 06:01 UTC"));
+}
+
+TEST(Render, AnAnomalyComesWithItsSentenceAndTheWeekBeforeIt) {
+    NoticeInMail spike = expiring("billing-prod");
+    spike.check_id = "KEY-ANOMALY-SPIKE";
+    spike.evidence = R"({"says": "3,000 requests <b>, expected 90", "last_7_days": [1, 0, 8]})";
+    const RenderedMail mail = rendered(mail_of({spike}));
+    EXPECT_THAT(mail.text, HasSubstr("3,000 requests <b>, expected 90\n  7 days       "));
+    EXPECT_THAT(mail.html, HasSubstr("3,000 requests &lt;b&gt;, expected 90"));
+    EXPECT_THAT(mail.html, HasSubstr("Requests by 6 hours, the last 7 days; at most 8"));
+}
+
+TEST(Render, AnEvidenceThatLacksWhatItsSentenceNeedsIsLeftOut) {
+    NoticeInMail blocked = expiring("billing-prod");
+    blocked.check_id = "KEY-RETIRE-BLOCKED";
+    for (const char* evidence : {"", "{}", R"({"networks": ["192.0.2.0/24"], "scopes": []})",
+                                 R"({"networks": null, "scopes": ["admin"]})"}) {
+        blocked.evidence = evidence;
+        EXPECT_THAT(rendered(mail_of({blocked})).text, Not(HasSubstr("Still called from")));
+    }
+    blocked.evidence = R"({"networks": ["192.0.2.0/24", "2001:db8::/48"], "scopes": ["admin"]})";
+    EXPECT_THAT(rendered(mail_of({blocked})).text,
+                HasSubstr("Still called from 192.0.2.0/24, 2001:db8::/48, for admin."));
+}
+
 TEST(Render, TheSubjectSaysTheFacts) {
     EXPECT_EQ(rendered(mail_of({expiring("billing-prod")})).subject,
               "[keyrota] billing-prod expires in 3 days");

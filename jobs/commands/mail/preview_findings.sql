@@ -2,6 +2,7 @@
 -- the gravest first, and how many there are in all. Who stands behind their keys. Left out is what an alert setting silences,
 -- but for the checks that none can (:unsilenced).
 select f.key_id, f.check_id, f.detail, 'open' as stage, f.severity::bigint as severity, keyrota.micros(f.due_at) as due_at,
+       f.evidence::text as evidence,
        count(*) over () as total, coalesce(r.key_name, '') as key_name, (r.owner_id is not null)::int as has_owner,
        r.owner_name, r.owner_email, r.owner_time_zone, r.owner_active, r.fallback_name, r.fallback_email,
        r.fallback_time_zone, r.fallback_active, r.team_name, r.team_email, r.security_email,
