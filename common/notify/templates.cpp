@@ -70,6 +70,10 @@ std::string built_in(std::string_view name) {
 std::string own_or_built_in(const fs::path& folder, const std::string& name) {
     const fs::path path = folder / (name + ".mustache");
     if (folder.empty()) return built_in(name);
+    if (!fs::is_directory(folder))
+        throw Error(ExitCode::config,
+                    fmt::format("notify.templates is no folder: {}", folder.string()),
+                    "Make it, or leave the option empty for the templates that are built in.");
     const TrustedFile file = read_trusted_file(path, "a template", Kept::from_writers);
     if (file.is_missing) return built_in(name);
     if (!file.text) throw Error(ExitCode::config, file.why.message, file.why.hint);

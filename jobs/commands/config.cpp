@@ -9,6 +9,7 @@
 
 #include "error/error.h"
 #include "notify/templates.h"
+#include "notify/transport.h"
 #include "notify_owners/mode.h"
 #include "waiver/waiver_file.h"
 
@@ -89,6 +90,10 @@ void check_mail(const LoadedConfig& loaded) {
     check("notify.digest_at", [&] { sending_hours(digest); });
     check("notify.quiet_hours", [&] { sending_hours(quiet); });
     check("notify.templates", [&] { const Templates templates(loaded.config.notify.templates); });
+    const Config::Mail& mail = loaded.config.mail;
+    check("mail.from", [&] { mail_identity(mail, ""); });
+    const bool needs_host = mail.transport == "smtp" || !mail.host.empty();
+    if (needs_host) check("mail.host", [&] { smtp_server(mail); });
     if (!faults.empty()) throw Error(ExitCode::config, faults);
 }
 

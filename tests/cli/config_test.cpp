@@ -193,6 +193,17 @@ TEST_F(ConfigFiles, WhatTheRunsWouldSayOfTheMailIsSaidByTheCheckWithItsPlace) {
           "keyrota.yaml:3: notify.quiet_hours: \"22-07\" is no stretch of a day",
           "keyrota.yaml:4: ", "notice_text.mustache:1:7: unknown variable \"greting\""})
         EXPECT_THAT(wrong.errors, HasSubstr(part));
+    given(file_,
+          "notify: {templates: " + (templates / "gone").string() +
+              "}\nmail:\n  from: Ada <ada@example.com>\n  host: smtp://mail.example.com\n",
+          0644);
+    const Outcome unusable = config("check");
+    EXPECT_EQ(unusable.exit_code, 4);
+    for (const char* part : {"notify.templates is no folder: ", "keyrota.yaml:3: mail.from is no",
+                             "keyrota.yaml:4: mail.host is no host name"})
+        EXPECT_THAT(unusable.errors, HasSubstr(part));
+    given(file_, "mail: {transport: smtp}\n", 0644);
+    EXPECT_THAT(config("check").errors, HasSubstr("no mail server is configured"));
     given(file_, "notify: {digest_at: '07:30', quiet_hours: '22:00-07:00'}\n", 0644);
     EXPECT_EQ(config("check").exit_code, 0);
 }
