@@ -5,6 +5,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <iterator>
+#include <sstream>
 
 #include "finding/severity.h"
 #include "log/log.h"
@@ -34,6 +36,50 @@ Argument& check(Argument& given, CLI::Option& option, const CLI::Validator& vali
 }
 
 constexpr const char* kNotEmpty = "not empty";
+
+// The library keeps the choices of an option to itself; its validator's name tells completions.
+const std::string kOneOf = "one of ";
+
+std::vector<std::string> choices_of(CLI::Option& option) {
+    for (int i = 0;; ++i) {
+        std::string name;
+        try {
+            name = option.get_validator(i)->get_name();
+        } catch (const CLI::OptionNotFound&) {  // there are no more
+            return {};
+        }
+        if (!name.starts_with(kOneOf)) continue;
+        std::istringstream words(name.substr(kOneOf.size()));
+        return {std::istream_iterator<std::string>(words), {}};
+    }
+}
+
+DescribedOption described(CLI::Option& option) {
+    DescribedOption about;
+    about.name = option.get_positional() ? option.get_name() : "--" + option.get_lnames().front();
+    about.value = option.get_type_name();
+    about.help = option.get_description();
+    about.choices = choices_of(option);
+    about.is_flag = option.get_items_expected_max() == 0;
+    about.is_required = option.get_required();
+    about.takes_many = option.get_items_expected_max() > 1;
+    return about;
+}
+
+CommandTree tree_of(CLI::App& app, const std::string& above) {
+    CommandTree tree{.path = above + app.get_name(),
+                     .sentence = app.get_description(),
+                     .footer = app.get_footer(),
+                     .options = {},
+                     .commands = {}};
+    for (CLI::Option* option : app.get_options([&app](const CLI::Option* given) {
+             return given != app.get_help_ptr() && given != app.get_help_all_ptr();
+         }))
+        tree.options.push_back(described(*option));
+    for (CLI::App* below : app.get_subcommands([](const CLI::App*) { return true; }))
+        tree.commands.push_back(tree_of(*below, tree.path + " "));
+    return tree;
+}
 
 template <typename Value>
 CLI::Option& add_option(CLI::App& app, const char* name, Value& value, const std::string& help) {
@@ -97,7 +143,8 @@ Argument& Argument::between(std::int64_t least, std::int64_t most) {
 }
 
 Argument& Argument::one_of(const std::vector<std::string>& choices) {
-    return check(*this, *option_, CLI::IsMember(choices));
+    return check(*this, *option_, CLI::IsMember(choices),
+                 kOneOf + fmt::format("{}", fmt::join(choices, " ")));
 }
 
 Argument& Argument::shows_default() {
@@ -159,6 +206,10 @@ Argument Command::option(const char* name, std::optional<std::int64_t>& value,
 
 Argument Command::flag(const char* name, bool& value, const std::string& help) {
     return Argument(*app_->add_flag(name, value, help));
+}
+
+CommandTree Command::tree() const {
+    return tree_of(*app_, "");
 }
 
 void Command::runs(Program& program, std::function<ExitCode()> work) {

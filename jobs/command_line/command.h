@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "commands/manual/command_tree.h"
 #include "config/load.h"
 #include "error/error.h"
 #include "report/listing.h"
@@ -83,6 +84,9 @@ class Command {
     Argument option(const char* name, std::uint64_t& value, const std::string& help);
     Argument option(const char* name, std::optional<std::int64_t>& value, const std::string& help);
     Argument flag(const char* name, bool& value, const std::string& help);
+
+    /// This command and those below it, as they are declared by then.
+    CommandTree tree() const;
 
     /// What the command does.
     void runs(Program& program, std::function<ExitCode()> work);

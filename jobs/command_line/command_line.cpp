@@ -113,6 +113,8 @@ ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
     declare_mail(commands, program);
     declare_cron(commands, program);
     declare_sample(commands, program);
+    declare_manual(commands, program);
+    declare_completion(commands, program);
 
     try {
         app.parse(argc, argv);

@@ -33,6 +33,8 @@ void declare_anomalies(Command& app, Program& program);
 void declare_audit(Command& app, Program& program);
 void declare_mail(Command& app, Program& program);
 void declare_cron(Command& app, Program& program);
+void declare_manual(Command& app, Program& program);
+void declare_completion(Command& app, Program& program);
 void declare_sample(Command& app, Program& program);
 
 }  // namespace keyrota
