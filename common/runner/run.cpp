@@ -5,6 +5,14 @@
 namespace keyrota {
 namespace {
 
+// A batch whose commit a crash of the server swallowed is simply done again, so none waits for the
+// disk; closing the run does, and everything before it is then on disk too. Plans are short-lived:
+// rough statistics are enough. Standing checks hash whole tables of keys.
+constexpr Statement kRunSettings{"run_settings",
+                                 "select set_config('synchronous_commit', 'off', false),"
+                                 "       set_config('default_statistics_target', '10', false),"
+                                 "       set_config('work_mem', '64MB', false)"};
+
 // Also where an exception leaves.
 class Entered {
   public:
@@ -18,6 +26,10 @@ class Entered {
 };
 
 }  // namespace
+
+void set_up_for_batches(Session& session) {
+    session.one(kRunSettings);
+}
 
 void Run::in_batch(const std::function<void()>& work) {
     if (is_in_transaction()) return work();

@@ -25,7 +25,7 @@ struct Run {
     const Config& config;
     Interruption& interruption;
     Session session;
-    std::unique_ptr<Lease> lease;  // none: a dry run
+    std::shared_ptr<Lease> lease;  // none: a dry run; workers of a step share it
     std::int64_t run_id = 0;
     Timestamp as_of{};
     Plan plan{};  // what the job decided on
@@ -46,6 +46,9 @@ struct Run {
 
     bool in_transaction = false;
 };
+
+/// The settings of a session that does a run's batches.
+void set_up_for_batches(Session& session);
 
 /// What one transaction adds to the totals of its check.
 struct Counts {

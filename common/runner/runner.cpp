@@ -31,13 +31,6 @@ namespace {
 constexpr Statement kClock{"clock", "select keyrota.micros(clock_timestamp()) as now"};
 constexpr Statement kIsSimulation{"is_simulation",
                                   "select simulation::int as simulation from keyrota.installation"};
-// A batch whose commit a crash of the server swallowed is simply done again, so none waits for the
-// disk; closing the run does, and everything before it is then on disk too. Plans are short-lived:
-// rough statistics are enough. Standing checks hash whole tables of keys.
-constexpr Statement kRunSettings{"run_settings",
-                                 "select set_config('synchronous_commit', 'off', false),"
-                                 "       set_config('default_statistics_target', '10', false),"
-                                 "       set_config('work_mem', '64MB', false)"};
 constexpr Statement kDurably{"durably", "set local synchronous_commit = on"};
 constexpr Statement kClearPlan{"clear_plan",
                                "delete from keyrota.plan_item where run_id = :run_id"};
@@ -280,7 +273,7 @@ void log_audit_head(Run& run, std::int64_t height_before) {
 RunReport recorded(Run& run, const std::function<void(RunReport&)>& work) {
     open_run(run);
     const LoggedRun logged(run.job.name, run.run_id);
-    run.session.one(kRunSettings);
+    set_up_for_batches(run.session);
     RunReport report;
     report.job = run.job.name;
     report.run_id = run.run_id;

@@ -1,6 +1,11 @@
 #include "runner/step.h"
 
+#include <exception>
+#include <thread>
+#include <vector>
+
 #include "common_sql.h"
+#include "postgres/database.h"
 
 namespace keyrota {
 namespace {
@@ -52,6 +57,48 @@ void StepRun::in_batch(const std::function<void()>& work) {
     });
     add(step_, counts_);
     duty_.pause_after_batch();
+}
+
+void StepRun::side_by_side(int workers,
+                           const std::function<void(StepRun& run, int worker, int workers)>& work) {
+    if (run_.is_in_transaction() || limit || workers <= 1) return work(*this, 0, 1);
+    std::vector<CheckReport> reports(static_cast<std::size_t>(workers));
+    std::vector<std::exception_ptr> failures(reports.size());
+    const auto as_worker = [&](std::size_t worker) {
+        try {
+            Run own{.job = run_.job,
+                    .options = run_.options,
+                    .config = run_.config,
+                    .interruption = run_.interruption,
+                    .session = open_session(run_.config, Access::runner),
+                    .lease = run_.lease,
+                    .run_id = run_.run_id,
+                    .as_of = run_.as_of,
+                    .purpose = run_.purpose,
+                    .waived_checks = run_.waived_checks};
+            set_up_for_batches(own.session);
+            reports[worker].check_id = step_.check_id;
+            StepRun step(own, reports[worker]);
+            work(step, static_cast<int>(worker), workers);
+        } catch (...) {
+            failures[worker] = std::current_exception();
+        }
+    };
+    std::vector<std::thread> threads;
+    for (std::size_t worker = 0; worker < reports.size(); ++worker)
+        threads.emplace_back(as_worker, worker);
+    for (std::thread& thread : threads) thread.join();
+    for (const CheckReport& report : reports) {
+        add(step_, {.found = report.found,
+                    .opened = report.opened,
+                    .changed = report.changed,
+                    .resolved = report.resolved,
+                    .applied = report.applied,
+                    .failed = report.failed});
+        if (report.alarm) alarm(report.alarm->code(), report.alarm->what(), report.alarm->hint());
+    }
+    for (const std::exception_ptr& failure : failures)
+        if (failure) std::rethrow_exception(failure);
 }
 
 void StepRun::count(const Totals& totals) {

@@ -29,6 +29,13 @@ class StepRun {
     /// several times. Then a pause by limits.duty.
     void in_batch(const std::function<void()>& work);
 
+    /// Does `work` `workers` times side by side, each with a session of its own, and waits for all.
+    /// Within a transaction, and with --limit, it is one worker.
+    /// @param work gets its place of how many; what it shares with the others it only reads.
+    /// @throws what the first worker threw that did.
+    void side_by_side(int workers,
+                      const std::function<void(StepRun& run, int worker, int workers)>& work);
+
     /// What one batch came to. Counted within in_batch, in its transaction: only what is committed
     /// stands in the report and in run_check.
     struct Totals {

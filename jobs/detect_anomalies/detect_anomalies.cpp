@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <map>
 #include <optional>
@@ -20,6 +21,7 @@ namespace {
 
 using std::chrono::hours;
 
+constexpr int kWorkers = 2;                // the server reads for one while the other steps
 constexpr hours kIncidentEnds(24);         // after so long without an alarm
 constexpr std::uint32_t kLookAhead = 168;  // hours: how long a silent key is left alone at most
 
@@ -272,32 +274,49 @@ std::optional<Window> unseen_hours(StepRun& run) {
     return window;
 }
 
-void gather_keys(StepRun& run, const Window& window) {
+// A worker's share: stretches of keys that are neighbours in the tables.
+struct Share {
+    int worker;
+    int workers;
+};
+
+void gather_keys(StepRun& run, const Window& window, Share share) {
     for (const Statement& make : {kMakeDue, kMakeWindow, kMakeBatch, kMakeWritten, kEmpty})
         run.session.execute(make);
     const Param from("from", window.from);
     run.session.execute(kSetWindow, {from, {"until", window.until}});
-    run.session.execute(sql::detector_due, {from, {"until", window.until}});
+    run.session.execute(sql::detector_due, {from,
+                                            {"until", window.until},
+                                            {"worker", std::int64_t{share.worker}},
+                                            {"workers", std::int64_t{share.workers}}});
     run.session.execute(kAnalyzeDue);
+}
+
+// @returns whether all keys of the share were stepped; if not, the next run goes on.
+bool step_keys(StepRun& run, const Window& window, const UnknownHours& unknown, Share share) {
+    gather_keys(run, window, share);
+    std::int64_t left = run.limit.value_or(std::numeric_limits<std::int64_t>::max());
+    for (std::int64_t after = -1; left > 0 && !run.interrupted();) {
+        const Row keys = run.session.one(
+            kNextKeys, {{"after", after}, {"size", std::min(left, run.config.limits.batch_size)}});
+        if (keys.int64("total") == 0) return true;
+        std::int64_t stepped = 0;
+        run.in_batch([&] { stepped = step_batch(run, window, unknown, keys); });
+        after = keys.int64("last");
+        left -= stepped;
+    }
+    return false;
 }
 
 void detect(StepRun& run) {
     const std::optional<Window> window = unseen_hours(run);
     if (!window) return;
     const UnknownHours unknown(run.session);
-    gather_keys(run, *window);
-    std::int64_t left = run.limit.value_or(std::numeric_limits<std::int64_t>::max());
-    for (std::int64_t after = -1;;) {
-        if (run.interrupted() || left <= 0) return;  // the next run goes on
-        const Row keys = run.session.one(
-            kNextKeys, {{"after", after}, {"size", std::min(left, run.config.limits.batch_size)}});
-        if (keys.int64("total") == 0) break;
-        std::int64_t stepped = 0;
-        run.in_batch([&] { stepped = step_batch(run, *window, unknown, keys); });
-        after = keys.int64("last");
-        left -= stepped;
-    }
-    run.in_batch([&] { judge_gate(run, window->until); });
+    std::atomic<bool> is_all = true;
+    run.side_by_side(kWorkers, [&](StepRun& worker_run, int worker, int workers) {
+        if (!step_keys(worker_run, *window, unknown, {worker, workers})) is_all = false;
+    });
+    if (is_all) run.in_batch([&] { judge_gate(run, window->until); });
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 -- The keys to step: those with new hours (a BRIN index knows where these are), and silent ones whose silence would alarm by
--- now; at first all keys. Hours of keys that are gone stay where they are.
+-- now; at first all keys. Of these the worker's share, every so-many-th stretch of 4,096 ids. Hours of keys that are gone stay where
+-- they are.
 insert into pg_temp.detector_due (key_id)
 select due.key_id
   from (select k.key_id from keyrota.api_key k where cast(:from as bigint) is null
@@ -8,4 +9,5 @@ select due.key_id
          where h.hour >= keyrota.instant(:from) and h.hour < keyrota.instant(:until)
          union
         select s.key_id from keyrota.detector_state s where s.next_due_at < keyrota.instant(:until)) due
+ where (due.key_id >> 12) % cast(:workers as bigint) = cast(:worker as bigint)
  order by 1
