@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# install.sh DEB: installs the package in a Debian of its own (a directory, root's mount and process namespaces; the machine is
+# left alone), works with it, upgrades it, removes it, purges it. Its last line sums up: N passed, N failed.
+set -euo pipefail
+
+if [ "${1:-}" != inside ]; then
+    deb=$(realpath "$1")
+    root=$(mktemp -d /var/tmp/keyrota-package-XXXXXX)
+    trap 'rm -rf --one-file-system "$root"' EXIT
+    # What it depends on and recommends; of alternatives the first.
+    needed=$(dpkg-deb -f "$deb" Depends Recommends | sed 's/^[A-Z][a-z]*: //; s/([^)]*)//g; s/|[^,]*//g; s/ //g' | paste -sd,)
+    # The server of the distribution's own is not what is tried here.
+    # shellcheck disable=SC2016  # mmdebstrap's shell knows $1
+    mmdebstrap --quiet --variant=minbase --include="$needed" \
+        --essential-hook='mkdir -p "$1"/etc/postgresql-common/createcluster.d' \
+        --essential-hook='echo create_main_cluster = false >"$1"/etc/postgresql-common/createcluster.d/none.conf' \
+        "$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" "$root" >/dev/null
+    cp "$deb" "$root/keyrota.deb"
+    # The next version, with the same content.
+    dpkg-deb -R "$deb" "$root/next"
+    sed -i 's/^Version: .*/&+next/' "$root/next/DEBIAN/control"
+    dpkg-deb --root-owner-group -Znone -b "$root/next" "$root/next.deb" >/dev/null
+    cp "$0" "$root/install.sh"
+    # No exec: the directory goes at the end. Whatever still runs in there ends with the namespace.
+    # shellcheck disable=SC2016
+    unshare --mount --pid --fork --kill-child --propagation private bash -c '
+        mount -t proc proc "$1/proc"
+        mount --rbind /dev "$1/dev"
+        exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 chroot "$1" /install.sh inside' sh "$root"
+    exit
+fi
+
+passed=0
+failed=0
+said=$(mktemp)
+
+# it SENTENCE COMMAND...
+it() {
+    local sentence=$1
+    shift
+    if "$@" >"$said" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        echo "FAILED: $sentence"
+        sed 's/^/    /' "$said"
+    fi
+}
+
+as_keyrota() { runuser -u keyrota -- env -i PATH="$PATH" HOME=/var/lib/keyrota "$@"; }
+is() { [ "$1" = "$2" ] || { echo "$1 is not $2"; return 1; }; }
+is_gone() { [ ! -e "$1" ] || { echo "$1 is there"; return 1; }; }
+says() { grep -qF "$1" "$2" || { cat "$2"; return 1; }; }
+count() { find "$@" | wc -l; }
+keys() { as_keyrota keyrota keys list --csv; }
+dpkg_quietly() { DEBIAN_FRONTEND=noninteractive dpkg "$@"; }
+
+it 'it installs' dpkg_quietly -i keyrota.deb
+it 'there is a system user' getent passwd keyrota
+it 'the data directory is the user'\''s alone' is "$(stat -c '%U %G %a' /var/lib/keyrota)" 'keyrota keyrota 700'
+it 'every timer is enabled' is "$(count /etc/systemd/system/timers.target.wants -name 'keyrota-*')" \
+    "$(count /lib/systemd/system -name 'keyrota-*.timer')"
+valid() {
+    systemd-analyze verify --man=no /lib/systemd/system/keyrota-*.timer keyrota@expire-keys.service keyrota-db.service 2>&1 |
+        grep -i keyrota && return 1
+    return 0
+}
+it 'systemd takes its units' valid
+it 'the configuration is right' as_keyrota keyrota config check
+it 'the database starts as its unit starts it' as_keyrota keyrota db start
+it 'an owner is made' as_keyrota keyrota owners create --email ada@example.com --name Ada
+it 'a key is made' as_keyrota keyrota keys create --owner ada@example.com --name checkout --type secret
+for timer in /lib/systemd/system/keyrota-*.timer; do
+    job=$(basename "${timer#*/keyrota-}" .timer)
+    it "the job $job runs" as_keyrota keyrota run "$job"
+done
+it 'doctor finds nothing that fails' as_keyrota keyrota doctor
+it 'bash reads the completion' bash -n /usr/share/bash-completion/completions/keyrota
+
+echo '# of the administrator' >>/etc/keyrota/keyrota.yaml
+systemctl disable keyrota-prune.timer 2>/dev/null
+keys >before
+it 'it is upgraded' dpkg_quietly -i next.deb
+it 'an upgrade keeps the configuration' says '# of the administrator' /etc/keyrota/keyrota.yaml
+it 'an upgrade keeps a timer disabled' is_gone /etc/systemd/system/timers.target.wants/keyrota-prune.timer
+keys >after
+it 'an upgrade keeps the keys' cmp before after
+it 'the trail is intact' as_keyrota keyrota audit verify
+
+it 'it is removed' dpkg_quietly -r keyrota
+it 'the server is stopped' is_gone /var/lib/keyrota/postgres/postmaster.pid
+it 'the configuration stays until it is purged' test -e /etc/keyrota/keyrota.yaml
+it 'it is purged' dpkg_quietly -P keyrota
+cp "$said" purged
+it 'whoever purges it hears that the keys are kept' says '/var/lib/keyrota (database, signing key) was kept' purged
+it 'the keys are kept' test -e /var/lib/keyrota/postgres/PG_VERSION
+it 'the configuration is gone' is_gone /etc/keyrota
+it 'no unit is enabled' is "$(count /etc/systemd/system -name '*keyrota*')" 0
+it 'no state of units is left' is "$(count /var/lib/systemd -name '*keyrota*')" 0
+
+it 'it is installed again' dpkg_quietly -i keyrota.deb
+keys >after
+it 'it goes on with the keys that were kept' cmp before after
+dpkg_quietly -r keyrota >/dev/null 2>&1
+rm -r /var/lib/keyrota
+it 'it is purged where there are no keys' dpkg_quietly -P keyrota
+it 'then nothing is left of it' is "$(getent passwd keyrota; find /etc /usr /lib /var -name '*keyrota*' -not -path '/var/cache/*')" ''
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
