@@ -60,6 +60,7 @@ bool is_over_gate(std::int64_t alarms, double usual, std::int64_t keys) {
 }
 
 void judge_gate(StepRun& run, Timestamp until) {
+    run.session.execute(sql::gate_count_networks);
     Usual usual;
     for (const Row& row : run.session.rows(sql::gate_waiting, {{"few", kCoincidences}})) {
         if (row.text("check_id") != usual.check_id) {

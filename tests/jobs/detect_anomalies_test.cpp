@@ -420,6 +420,49 @@ TEST_F(DetectAnomalies, ANewNetworkWithAFifthOfTheHourIsTold) {
     detect(kNow);
     EXPECT_THAT(open(),
                 ElementsAre("fifth KEY-ANOMALY-NETWORK 3", "yesterday KEY-ANOMALY-NETWORK 3"));
+    EXPECT_EQ(number("select count(*) from keyrota.finding where evidence ? 'held'"), 0)
+        << "the gate let them through";
+}
+
+TEST_F(DetectAnomalies, ManyNewNetworksInOneHourAreOneEvent) {
+    const auto given = [&](std::int64_t key_id, const char* network, Timestamp first) {
+        execute(
+            fmt::format("insert into keyrota.usage_network values ({0}, '{1}',"
+                        " keyrota.instant({2}), keyrota.instant({2}), 100)",
+                        key_id, network, to_micros(first)));
+    };
+    for (int n = 0; n < 12; ++n) {
+        const auto key_id = given_usual_key(fmt::format("key {}", n));
+        given(key_id, "192.0.2.0/24", kNow - 40 * kDay);
+        given(key_id, "198.51.100.0/24", kNow - 1h);
+    }
+    detect(kNow);
+    EXPECT_EQ(number("select count(*) from keyrota.finding where check_id = 'KEY-ANOMALY-NETWORK'"
+                     " and evidence ->> 'held' = 'gate'"),
+              12);
+    EXPECT_THAT(texts("select detail || ' ' || (evidence ->> 'alarms') from keyrota.finding"
+                      " where check_id = 'RUN-GATE' and status = 'open'"),
+                ElementsAre("KEY-ANOMALY-NETWORK 12"));
+    detect(kNow + 1h);
+    EXPECT_EQ(number("select count(*) from keyrota.finding where check_id = 'KEY-ANOMALY-NETWORK'"
+                     " and evidence ->> 'held' = 'gate'"),
+              12)
+        << "nor an hour later";
+}
+
+TEST_F(DetectAnomalies, ANewNetworkIsFoundThoughTheJobStoodStillForDays) {
+    const auto key_id = given_usual_key("key", kNow + 72h);
+    detect(kNow);
+    for (const auto& [network, first] :
+         {std::pair("192.0.2.0/24", kNow - 40 * kDay), std::pair("198.51.100.0/24", kNow + 10h)})
+        execute(
+            fmt::format("insert into keyrota.usage_network values ({0}, '{1}',"
+                        " keyrota.instant({2}), keyrota.instant({2}), 100)",
+                        key_id, network, to_micros(first)));
+    detect(kNow + 72h);
+    EXPECT_THAT(open(), ElementsAre("key KEY-ANOMALY-NETWORK 3"));
+    detect(kNow + 73h);
+    EXPECT_THAT(open(), IsEmpty());
 }
 
 TEST_F(DetectAnomalies, ASpikeFromANewNetworkIsGrave) {
