@@ -92,6 +92,7 @@ ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
     declare_runs(commands, program);
     declare_status(commands, program);
     declare_doctor(commands, program);
+    declare_report(commands, program);
     declare_findings(commands, program);
     declare_explain(commands, program);
     declare_waivers(commands, program);

@@ -11,6 +11,7 @@ void declare_resume(Command& app, Program& program);
 void declare_runs(Command& app, Program& program);
 void declare_status(Command& app, Program& program);
 void declare_doctor(Command& app, Program& program);
+void declare_report(Command& app, Program& program);
 void declare_findings(Command& app, Program& program);
 void declare_explain(Command& app, Program& program);
 void declare_waivers(Command& app, Program& program);
