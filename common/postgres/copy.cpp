@@ -244,6 +244,14 @@ void CopyWriter::cidr4(std::uint32_t address, unsigned prefix_length) {
     impl_->put(address);
 }
 
+void CopyWriter::cidr6(std::uint64_t first_half, unsigned prefix_length) {
+    const char head[] = {3, static_cast<char>(prefix_length), 1, 16};  // as above; PGSQL_AF_INET6
+    impl_->put(std::int32_t{20});
+    impl_->buffer.append(head, sizeof head);
+    impl_->put(first_half);
+    impl_->put(std::uint64_t{0});
+}
+
 void CopyWriter::finish() {
     impl_->put(std::int16_t{-1});
     impl_->flush();

@@ -66,6 +66,8 @@ class CopyWriter {
     void text_array(const std::vector<std::string_view>& v);
     /// An IPv4 network for a cidr column.
     void cidr4(std::uint32_t address, unsigned prefix_length);
+    /// An IPv6 network, of its first 64 bits.
+    void cidr6(std::uint64_t first_half, unsigned prefix_length);
 
     void finish();
 

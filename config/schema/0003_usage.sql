@@ -261,12 +261,19 @@ create function keyrota.usage_known(since timestamptz, until timestamptz, silenc
     language sql stable parallel safe
     return coalesce(keyrota.usage_known_since(until, silence) <= since, false);
 
--- How far a gateway's log file was read.
+-- How far a gateway's logs were read, each known by its content and by nothing else: what it begins with, and what stands
+-- right before the offset. So a log is the same one after it was renamed, copied, truncated beside its copy, or compressed
+-- (offsets are of the content), and another one where its name or its inode is used again.
 create table keyrota.ingest_position (
-    file_identity text primary key,
+    ingest_position_id bigint generated always as identity primary key,
+    beginning_hash text not null,       -- SHA-256 of the first beginning_length bytes
+    beginning_length integer not null check (beginning_length > 0),  -- 4096 as soon as there are so many
     byte_offset bigint not null check (byte_offset >= 0),
+    tail_hash text not null,            -- of the last bytes before the offset, 1024 at most
+    file text not null,                 -- what it was called when it was last read: for people
     updated_at timestamptz not null default now()
 );
+create index ingest_position_beginning_idx on keyrota.ingest_position (beginning_length, beginning_hash);
 
 -- What custom checks see (role keyrota_checker): no secret, no hash, no owner's name or address.
 create view keyrota.checks_key as

@@ -1,6 +1,7 @@
 #include "commands/usage/usage.h"
 
 #include "command_line/commands.h"
+#include "commands/ingest/ingest.h"
 
 namespace keyrota {
 namespace {
@@ -94,6 +95,53 @@ void declare_rebase(Command& usage, Program& program) {
     });
 }
 
+void declare_ingest(Command& usage, Program& program) {
+    struct Given : GivenFormat {
+        IngestOptions options;
+        std::string file_format;
+    };
+    const auto given = std::make_shared<Given>();
+    IngestOptions& options = given->options;
+    Command ingest = usage.add(
+        "ingest",
+        "Append samples of the calls in a gateway's access logs; each line counts once, however "
+        "often it is run, under whatever name the log stands by then",
+        {{"keyrota usage ingest --format combined --gateway edge-1 /var/log/nginx/access.log*",
+          "keyrota usage ingest --format jsonl --map ./gateway.yaml --dry-run access.jsonl",
+          "keyrota usage ingest --format jsonl --map nginx --gateway edge-1 --follow access.json",
+          "zstdcat access.log.zst | keyrota usage ingest --format jsonl --json -"},
+         {ExitCode::partial, ExitCode::config, ExitCode::database, ExitCode::lease_held}});
+    ingest
+        .option("FILE", options.files,
+                "logs, compressed by gzip or not; - for standard input. The oldest first")
+        .required();
+    ingest.option("--format", given->file_format, "jsonl (a JSON object on each line) or combined")
+        .required()
+        .one_of({"jsonl", "combined"})
+        .type("FORMAT");
+    ingest
+        .option("--map", options.map,
+                "which fields are what: a YAML file, or the name of a ready map")
+        .type("MAP");
+    ingest
+        .option("--gateway", options.gateway,
+                "whose samples they are, always the same; default: the map's name")
+        .type("NAME");
+    const Argument dry_run =
+        ingest.flag("--dry-run", options.dry_run, "say what is there; change nothing");
+    ingest
+        .flag("--follow", options.follow,
+              "read on as the logs grow and are rotated, until SIGINT or SIGTERM")
+        .not_with(dry_run);
+    given->add_json_to(ingest);
+    ingest.runs(program, [given, &program] {
+        given->options.format =
+            given->file_format == "jsonl" ? LogFormat::json_lines : LogFormat::combined;
+        return usage_ingest(program.load(), given->options, given->format(),
+                            Program::out_is_terminal(), program.out);
+    });
+}
+
 }  // namespace
 
 void declare_usage(Command& app, Program& program) {
@@ -101,6 +149,7 @@ void declare_usage(Command& app, Program& program) {
     declare_show(usage, program);
     declare_mark_incomplete(usage, program);
     declare_rebase(usage, program);
+    declare_ingest(usage, program);
 }
 
 }  // namespace keyrota

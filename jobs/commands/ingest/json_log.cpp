@@ -1,0 +1,101 @@
+#include "commands/ingest/json_log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "commands/ingest/log_lines.h"
+
+namespace keyrota {
+namespace {
+
+// @returns whether it is a number, and then its text: a fraction as far as times need it.
+bool text_of_number(const simdjson::dom::element& from, std::string& text) {
+    std::int64_t whole = 0;
+    double real = 0;
+    if (from.get(whole) == simdjson::SUCCESS)
+        text = fmt::to_string(whole);
+    else if (from.is_double() && from.get(real) == simdjson::SUCCESS)
+        text = fmt::format("{:.6f}", real);
+    else
+        return false;
+    return true;
+}
+
+}  // namespace
+
+JsonLog::JsonLog(const LogMap& map) : map_(map), parser_(LogLines::kLongest + LogLines::kPadding) {
+    for (const LogSource& source : map.sources) {
+        std::vector<std::size_t>* level = &top_;
+        std::size_t index = 0;
+        for (const std::string& part : source.path) {
+            const auto found = std::find_if(level->begin(), level->end(),
+                                            [&](std::size_t i) { return names_[i].text == part; });
+            if (found != level->end()) {
+                index = *found;
+            } else {
+                index = names_.size();
+                level->push_back(index);  // before names_ moves
+                names_.push_back({part, {}, {}, 0});
+            }
+            level = &names_[index].within;
+        }
+        names_[index].fields.push_back(source.field);
+    }
+}
+
+// The DOM parser: of simdjson's two it is the one that is compiled for every processor and takes
+// the best one's instructions at run time. It checks the whole line, too.
+const char* JsonLog::read(std::string_view line, LogRecord& record) {
+    record.texts.fill({});
+    record_ = &record;
+    ++line_;
+    simdjson::dom::object top;
+    if (const auto error = parser_.parse(line.data(), line.size(), false).get_object().get(top))
+        return error == simdjson::INCORRECT_TYPE ? "not a JSON object"
+                                                 : "not valid JSON, or not UTF-8";
+    return object(top, top_);
+}
+
+// A name that stands twice may have been smuggled in where a gateway does not escape what callers
+// send: neither is believed.
+const char* JsonLog::object(const simdjson::dom::object& from,
+                            const std::vector<std::size_t>& names) {
+    for (const auto member : from) {
+        Name* name = find(member.key, names);
+        if (!name) continue;
+        if (name->seen_in == line_) return "a field stands twice";
+        name->seen_in = line_;
+        if (const char* wrong = value(member.value, *name)) return wrong;
+    }
+    return nullptr;
+}
+
+JsonLog::Name* JsonLog::find(std::string_view text, const std::vector<std::size_t>& names) {
+    for (const std::size_t index : names)
+        if (names_[index].text == text) return &names_[index];
+    return nullptr;
+}
+
+const char* JsonLog::value(const simdjson::dom::element& from, Name& name) {
+    simdjson::dom::object inner;
+    if (!name.within.empty() && from.get(inner) == simdjson::SUCCESS)
+        return object(inner, name.within);
+    if (name.fields.empty() || from.is_null()) return nullptr;
+    std::string_view text;
+    std::string& number = numbers_[static_cast<std::size_t>(name.fields.front())];
+    bool truth = false;
+    if (from.get(truth) == simdjson::SUCCESS)
+        text = truth ? "true" : "";
+    else if (text_of_number(from, number))
+        text = number;
+    else if (from.get(text) != simdjson::SUCCESS)
+        return "a field must be a text or a number";
+    for (const LogField field : name.fields) {
+        std::string_view& place = record_->texts[static_cast<std::size_t>(field)];
+        if (map_.means_nothing(place)) place = text;  // of several the first that says anything
+    }
+    return nullptr;
+}
+
+}  // namespace keyrota
