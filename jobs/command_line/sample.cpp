@@ -25,6 +25,12 @@ void declare_sample(Command& app, Program& program) {
         .type("N")
         .shows_default();
     load.option("--seed", options->seed, "another seed, other data").type("N").shows_default();
+    load.option(
+            "--replay", options->replay_days,
+            "leave so many of the last days to runs with --as-of: what ended in them is not yet "
+            "expired, some keys behave unlike themselves; on a simulation database only")
+        .between(0, 30)
+        .type("N");
     load.flag("--append", options->append, "load into a database that holds keys already");
     load.runs(program, [options, &program] {
         const Config config = program.load();

@@ -45,11 +45,13 @@ void require_ranges(const SampleOptions& options) {
     require_range("--keys", options.keys, 1, kMany);
     require_range("--owners", options.owners.value_or(1), 1, kMany);
     require_range("--days", options.days, 0, 366);
+    require_range("--replay", options.replay_days, 0, 30);
 }
 
 SampleFrame frame_of(const SampleOptions& options, const Row& present) {
     SampleFrame frame;
     frame.seed = options.seed;
+    frame.replay_days = options.replay_days;
     frame.as_of = present.instant("as_of");
     frame.keys = options.keys;
     frame.owners = options.owners.value_or(std::max<std::int64_t>(10, options.keys / 25));
@@ -203,11 +205,28 @@ void copy_activity(Session& session, const SampleFrame& frame) {
     copy.finish();
 }
 
+// Samples that arrived before today need days that no migration made.
+void make_past_days(Session& session, const SampleFrame& frame, int days) {
+    for (int ago = days + 1; ago > 0; --ago) {
+        const std::string day = to_string(frame.as_of - std::chrono::days(ago)).substr(0, 10);
+        const std::string next = to_string(frame.as_of - std::chrono::days(ago - 1)).substr(0, 10);
+        std::string name = day;
+        name.erase(std::remove(name.begin(), name.end(), '-'), name.end());
+        session.execute_verbatim(
+            "sample_past_day",
+            fmt::format("create table if not exists keyrota.usage_sample_{} partition of "
+                        "keyrota.usage_sample for values from ('{} 00:00+00') to ('{} 00:00+00')",
+                        name, day, next));
+    }
+}
+
 void copy_usage(Session& session, const SampleFrame& frame, int days, Totals& totals) {
-    CopyWriter copy(
-        session, "sample_usage",
-        "keyrota.usage_sample (key_id, at, gateway, requests, client_errors, server_errors, "
-        "rate_limited, scope, network, auth, browser)");
+    const bool in_time = frame.replay_days > 0;  // else they arrive now, whenever they were used
+    CopyWriter copy(session, "sample_usage",
+                    std::string("keyrota.usage_sample (key_id, at, gateway, requests, "
+                                "client_errors, server_errors, rate_limited, scope, network, auth, "
+                                "browser") +
+                        (in_time ? ", received_at)" : ")"));
     std::vector<SampleUsage> calls;
     for (std::int64_t i = 0; i < frame.keys; ++i) {
         const SampleKey key = sample_key(frame, i);
@@ -215,7 +234,7 @@ void copy_usage(Session& session, const SampleFrame& frame, int days, Totals& to
         calls.clear();
         for (int day = days - 1; day >= 0; --day) sample_usage(frame, key, day, calls);
         for (const SampleUsage& call : calls) {
-            copy.row(11);
+            copy.row(in_time ? 12 : 11);
             copy.int64(key.key_id);
             copy.instant(call.at);
             copy.text(call.gateway);
@@ -227,6 +246,7 @@ void copy_usage(Session& session, const SampleFrame& frame, int days, Totals& to
             copy.cidr4(call.network, 24);
             copy.text(call.query_auth ? "query" : "header");
             copy.boolean(call.browser);
+            if (in_time) copy.instant(call.at);
         }
         totals.samples += static_cast<std::int64_t>(calls.size());
     }
@@ -249,6 +269,7 @@ Totals copy_all(Session& session, const SampleFrame& frame, const SampleOptions&
         session.execute(sql::sample_gateway, {{"name", name}, {"as_of", frame.as_of}});
     if (options.days > 0) {
         session.one(kMakePartitions);
+        if (frame.replay_days > 0) make_past_days(session, frame, options.days);
         copy_usage(session, frame, options.days, totals);
     }
     session.one(sql::sample_move_identities,
@@ -296,6 +317,9 @@ ExitCode sample_load(Session& owner, const SampleOptions& options, std::ostream&
     owner.execute_verbatim("sample_build_memory", "set local maintenance_work_mem = '256MB'");
     const Row present = owner.one(sql::sample_present);
     const SampleFrame frame = frame_of(options, present);
+    if (options.replay_days > 0 && present.int64("simulation") == 0)
+        throw Error(ExitCode::usage, "--replay is for a simulation: a real database has a clock",
+                    "Make one with `keyrota db init --simulation`, in another --data-dir.");
     if (present.int64("holds_keys") != 0 && !options.append)
         throw Error(
             ExitCode::usage, "the database holds keys already",

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 using std::chrono::days;
 using std::chrono::microseconds;
 
-enum class Purpose : std::uint64_t { team = 1, owner, key, name, secret, usage };
+enum class Purpose : std::uint64_t { team = 1, owner, key, name, secret, usage, incident };
 
 // Random numbers of one row: splitmix64 (Vigna), which costs nothing to start. Standard
 // distributions differ from library to library, so the few needed ones are spelled out.
@@ -126,11 +126,12 @@ void choose_plan(Stream& random, SampleKey& key) {
     }
 }
 
-void choose_state(Stream& random, Timestamp as_of, SampleKey& key) {
+void choose_state(Stream& random, const SampleFrame& frame, SampleKey& key) {
+    const Timestamp as_of = frame.as_of;
     if (const auto life = lifetime(random)) key.expires_at = key.created_at + *life;
     const microseconds age = as_of - key.created_at;
     key.status = "active";
-    if (key.expires_at && *key.expires_at <= as_of - days(1)) {
+    if (key.expires_at && *key.expires_at <= as_of - days(std::max(frame.replay_days, 1))) {
         key.status = "expired";
     } else if ((!key.expires_at || *key.expires_at > as_of) && random.chance(60)) {
         key.status = "inactive";
@@ -211,6 +212,49 @@ Habit habit_of(const SampleFrame& frame, const SampleKey& key) {
     return habit;
 }
 
+// What is wrong with a key in days to be replayed.
+struct Incident {
+    bool is_leak = false;  // else its calls are refused
+    Timestamp from, until;
+};
+
+std::optional<Incident> incident_of(const SampleFrame& frame, const SampleKey& key) {
+    constexpr std::int64_t kInAThousand = 12;
+    constexpr std::chrono::hours kLeak(5), kRefused(10);
+    Stream random(frame.seed, Purpose::incident, key.key_id);
+    if (frame.replay_days == 0 || key.status != "active" || !random.chance(kInAThousand))
+        return std::nullopt;
+    Incident incident;
+    incident.is_leak = random.chance(600);
+    const microseconds lasts = incident.is_leak ? kLeak : kRefused;
+    incident.from = frame.as_of - days(frame.replay_days) +
+                    random.below(days(frame.replay_days) - std::chrono::hours(12));
+    incident.until = incident.from + lasts;
+    return incident;
+}
+
+// The calls of an incident in the 24 h up to `end`, one every few minutes.
+void add_incident(const SampleFrame& frame, const SampleKey& key, const Habit& habit, Timestamp end,
+                  std::vector<SampleUsage>& calls) {
+    constexpr std::uint32_t kElsewhere = 0xCB007100;  // 203.0.113.0, of RFC 5737
+    constexpr std::chrono::minutes kEvery(4);
+    const std::optional<Incident> incident = incident_of(frame, key);
+    if (!incident) return;
+    for (Timestamp at = incident->from; at < incident->until; at += kEvery) {
+        if (at <= end - days(1) || at > end) continue;
+        SampleUsage& call = calls.emplace_back();
+        call.at = at;
+        call.gateway = habit.gateway;
+        call.scope = key.scopes.front();
+        call.network = incident->is_leak ? kElsewhere : habit.home;
+        call.requests = incident->is_leak ? std::max(habit.usual_requests * 8, 60)
+                                          : std::max(habit.usual_requests, 5);
+        call.rate_limited = std::max(0, call.requests - key.limit_per_minute);
+        call.client_errors =
+            (call.requests - call.rate_limited) * (incident->is_leak ? 10 : 95) / 100;
+    }
+}
+
 }  // namespace
 
 SampleTeam sample_team(const SampleFrame& frame, std::int64_t index) {
@@ -260,7 +304,7 @@ SampleKey sample_key(const SampleFrame& frame, std::int64_t index) {
     choose_type(random, key);
     choose_scopes(random, key);
     choose_plan(random, key);
-    choose_state(random, frame.as_of, key);
+    choose_state(random, frame, key);
     choose_activity(random, frame.as_of, key);
     return key;
 }
@@ -313,6 +357,7 @@ void sample_usage(const SampleFrame& frame, const SampleKey& key, int day,
         call.query_auth = habit.query_auth;
         call.browser = habit.browser;
     }
+    add_incident(frame, key, habit, frame.as_of - days(day), calls);
 }
 
 }  // namespace keyrota

@@ -2,6 +2,7 @@
 -- entries still speak of it.
 select keyrota.micros(date_trunc('minute', now())) as as_of,
        exists (select from keyrota.api_key)::int as holds_keys,
+       (select simulation::int from keyrota.installation) as simulation,
        greatest((select max(key_id) from keyrota.api_key), 0,
                 pg_sequence_last_value(pg_get_serial_sequence('keyrota.api_key', 'key_id')::regclass)) as last_key_id,
        greatest((select max(owner_id) from keyrota.owner), 0,

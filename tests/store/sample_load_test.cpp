@@ -60,6 +60,25 @@ TEST_F(SampleLoad, SaysHowManyAreDueNow) {
     EXPECT_THAT(summary, HasSubstr(std::to_string(due) + " of the active ones are due now"));
 }
 
+TEST_F(SampleLoad, SamplesOfDaysToBeReplayedArrivedWhenTheyWereUsed) {
+    load({.keys = 500, .days = 20, .replay_days = 3});
+    EXPECT_EQ(count("usage_sample where received_at <> at"), 0);
+    EXPECT_GT(count("usage_sample where received_at < now() - interval '19 days'"), 0);
+    EXPECT_EQ(count("api_key_state where status = 'expired'"
+                    " and expires_at > date_trunc('minute', now()) - interval '3 days'"),
+              0);
+}
+
+TEST_F(SampleLoad, DaysAreReplayedOnASimulationOnly) {
+    execute("update keyrota.installation set simulation = false");
+    std::ostringstream out;
+    EXPECT_THAT(error_of([&] {
+                    sample_load(owner(), {.keys = 10, .days = 1, .replay_days = 1}, out);
+                }).what(),
+                HasSubstr("--replay is for a simulation"));
+    EXPECT_EQ(count("api_key"), 0);
+}
+
 TEST_F(SampleLoad, LeavesConstraintsIndexesAndTriggersAsTheyWere) {
     const std::vector<std::string> before = definitions();
     load({.keys = 100, .days = 0});

@@ -257,5 +257,44 @@ TEST(SampleData, MostNeighboursExpireInOrder) {
     EXPECT_GT(static_cast<double>(in_order) / static_cast<double>(pairs), .7);
 }
 
+TEST(SampleReplay, WhatEndedInTheDaysToBeReplayedIsNotYetExpired) {
+    SampleFrame frame = kFrame;
+    frame.replay_days = 3;
+    std::int64_t due = 0;
+    for (std::int64_t i = 0; i < frame.keys; ++i) {
+        const SampleKey key = sample_key(frame, i);
+        const bool has_ended = key.expires_at && *key.expires_at <= frame.as_of;
+        if (has_ended && *key.expires_at > frame.as_of - std::chrono::days(3)) {
+            EXPECT_EQ(key.status, "active");
+            ++due;
+        } else if (has_ended) {
+            EXPECT_EQ(key.status, "expired");
+        }
+    }
+    EXPECT_GT(due, 0);
+}
+
+TEST(SampleReplay, SomeKeysBehaveUnlikeThemselvesInThoseDaysAndNoneBefore) {
+    SampleFrame frame = kFrame;
+    frame.replay_days = 3;
+    std::int64_t in_days = 0;
+    for (std::int64_t i = 0; i < frame.keys; ++i) {
+        const SampleKey key = sample_key(frame, i);
+        if (key.status != "active" || sample_key(kFrame, i).status != "active") continue;
+        for (int day = 0; day < 6; ++day) {
+            std::vector<SampleUsage> calls, usual;
+            sample_usage(frame, key, day, calls);
+            sample_usage(kFrame, key, day, usual);
+            if (day >= 3) {
+                EXPECT_EQ(calls.size(), usual.size());
+            } else if (calls.size() > usual.size()) {
+                ++in_days;
+            }
+        }
+    }
+    EXPECT_GT(in_days, 0);
+    EXPECT_LT(in_days, frame.keys * 3 / 40);
+}
+
 }  // namespace
 }  // namespace keyrota

@@ -405,7 +405,8 @@ void add_calendar(Data& page, const ReportFacts& facts, std::int64_t greatest) {
     for (std::size_t i = 0; i < facts.expiry.size(); ++i) {
         const DayOfExpiry& day = facts.expiry[i];
         const std::size_t position = i + first_weekday;
-        const double x = static_cast<double>(position / 7) * kPlace;
+        const std::size_t week = position / 7;
+        const double x = static_cast<double>(week) * kPlace;
         const double y = kFirstRow + static_cast<double>(position % 7) * kRow;
         Data field = shape(x, kPlace * .9);
         set(field, "y", percent(y));
@@ -417,7 +418,7 @@ void add_calendar(Data& page, const ReportFacts& facts, std::int64_t greatest) {
         set_flag(field, "is_today", i == 0);
         fields << field;
         if (const std::string month = month_name(day.day);
-            month != last_month && position / 7 + 1 < static_cast<std::size_t>(kWeeks)) {
+            month != last_month && week + 1 < static_cast<std::size_t>(kWeeks)) {
             Data label;
             set(label, "label", month);
             // A month that begins in the week after today's would stand on the first one's label.
