@@ -1,7 +1,9 @@
 #include "anomaly/detector_state.h"
 
 #include <bit>
+#include <cmath>
 #include <cstring>
+#include <type_traits>
 
 namespace keyrota {
 namespace {
@@ -39,6 +41,23 @@ constexpr void each_field(State& s, const Visit& visit) {
     visit(s.mail.budget, s.mail.last_alarm, s.mail.last_refill);
 }
 
+constexpr std::uint8_t kLargestShift = 40;  // codes of 10^17 calls an hour
+
+template <typename Field>
+bool is_number(const Field& field) {
+    if constexpr (std::is_floating_point_v<Field>)
+        return std::isfinite(field);
+    else
+        return true;
+}
+
+// Whether it can have come from hours: else a step would compute with what is no number.
+bool is_plausible(const DetectorState& state) {
+    bool all = state.baseline.code_shift <= kLargestShift;
+    each_field(state, [&all](const auto&... fields) { all = all && (is_number(fields) && ...); });
+    return all;
+}
+
 constexpr std::size_t size_of_fields() {
     DetectorState state;
     std::size_t size = sizeof kDetectorFormat;
@@ -72,7 +91,10 @@ bool unpack(std::span<const unsigned char> packed, DetectorState& state) {
     std::uint16_t format = 0;
     read(format);
     if (format != kDetectorFormat) return false;
-    each_field(state, [&read](auto&... fields) { (read(fields), ...); });
+    DetectorState unpacked;
+    each_field(unpacked, [&read](auto&... fields) { (read(fields), ...); });
+    if (!is_plausible(unpacked)) return false;
+    state = unpacked;
     return true;
 }
 

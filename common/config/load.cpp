@@ -14,6 +14,7 @@
 #include "config/options.h"
 #include "config/references.h"
 #include "config/trusted_file.h"
+#include "config/yaml_text.h"
 #include "error/error.h"
 #include "error/suggestion.h"
 
@@ -477,16 +478,16 @@ void visit_file(Loading& loading) {
     if (loading.text.starts_with("\xef\xbb\xbf"))
         loading.text.erase(0, 3);  // marks count from after it
     try {
-        const std::vector<YAML::Node> documents = YAML::LoadAll(loading.text);
+        const YamlText read = read_yaml(loading.text);
         // Not taken for "the defaults": a file that was cut short is more likely.
-        if (documents.empty() || documents.front().IsNull())
+        if (read.document.IsNull() && !read.another_at)
             complain(loading, place_at(loading, {}), "the configuration is empty",
                      "Write {} if all options are to have their defaults.");
-        else if (documents.size() > 1)
-            complain(loading, place_at(loading, documents[1].Mark()),
+        else if (read.another_at)
+            complain(loading, place_at(loading, *read.another_at),
                      "a second YAML document begins here; a configuration is one document");
         else
-            visit_section(loading, "", documents.front(), documents.front(), loading.defaults);
+            visit_section(loading, "", read.document, read.document, loading.defaults);
     } catch (const YAML::Exception& e) {
         // Behind a colon yaml-cpp repeats a part of the text, which may be of a secret.
         const bool is_alias =

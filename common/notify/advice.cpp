@@ -101,6 +101,13 @@ const std::vector<Advice>& table() {
           {"Needed, but not so soon? Ask whoever operates keyrota for a waiver."},
           kNeedsIt},
          "if still nobody has used it {when}, it is switched off. It can be activated again."},
+        {"KEY-UNUSED overdue",
+         "{key} has not been used for a long time and is about to be deactivated",
+         "A key that nobody uses is of use only to whoever steals it. Its date has come.",
+         {{"Is it needed? Then use it now, and nothing happens."},
+          {"Needed, but not so soon? Ask whoever operates keyrota for a waiver."},
+          kNeedsIt},
+         "it is switched off as soon as nothing holds that back. It can be activated again."},
         {"KEY-UNUSED acted",
          "{key} was deactivated, since nobody used it",
          "You were told the date, and it was still unused. Gateways refuse it.",
@@ -120,6 +127,13 @@ const std::vector<Advice>& table() {
           {"Needed, but not so soon? Ask whoever operates keyrota for a waiver."},
           kNeedsIt},
          "if still nobody has used it {when}, it is switched off. It can be activated again."},
+        {"KEY-NEVER-USED overdue",
+         "{key} has never been used and is about to be deactivated",
+         "A key that nobody uses is of use only to whoever steals it. Its date has come.",
+         {{"Is it needed? Then use it now, and nothing happens."},
+          {"Needed, but not so soon? Ask whoever operates keyrota for a waiver."},
+          kNeedsIt},
+         "it is switched off as soon as nothing holds that back. It can be activated again."},
         {"KEY-NEVER-USED acted",
          "{key} was deactivated, since nobody ever used it",
          "You were told the date, and it was still unused. Gateways refuse it.",
@@ -271,7 +285,9 @@ const Advice kGeneral{"",
 
 const Advice& advice_for(std::string_view check_id, AdviceAbout about) {
     if (about != AdviceAbout::finding) {
-        const char* suffix = about == AdviceAbout::acted ? " acted" : " announced";
+        const char* suffix = about == AdviceAbout::acted     ? " acted"
+                             : about == AdviceAbout::overdue ? " overdue"
+                                                             : " announced";
         const Advice& special = advice_for(std::string(check_id) + suffix);
         return &special == &kGeneral ? advice_for(check_id) : special;
     }

@@ -23,9 +23,9 @@ struct Advice {
     const char* otherwise;  // what happens if nothing is done, and when
 };
 
-/// What a finding is about beside its check: the action that it announces by its date, or that was
-/// done. A check that announces none has one row for all.
-enum class AdviceAbout { finding, announced, acted };
+/// What a finding is about beside its check: the action that it announces by its date, one whose
+/// date is past, or one that was done. A check that announces none has one row for all.
+enum class AdviceAbout { finding, announced, overdue, acted };
 /// The row for a check, or the general one. Adding a check adds a row.
 const Advice& advice_for(std::string_view check_id, AdviceAbout about = AdviceAbout::finding);
 

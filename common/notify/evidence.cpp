@@ -46,7 +46,8 @@ constexpr std::array kSentences{
 
 std::string joined(const Poco::JSON::Array& list) {
     std::string words;
-    for (const auto& word : list) words += (words.empty() ? "" : ", ") + word.toString();
+    for (const auto& word : list)
+        if (!word.isEmpty()) words += (words.empty() ? "" : ", ") + word.toString();
     return words;
 }
 
@@ -70,8 +71,13 @@ std::optional<std::string> shown(const Poco::JSON::Object& evidence, const std::
     return text;
 }
 
+// Nothing for what is no object: a mail lacks a sentence rather than its reader the mail.
 Poco::JSON::Object::Ptr parsed(const std::string& evidence) {
-    return Poco::JSON::Parser().parse(evidence).extract<Poco::JSON::Object::Ptr>();
+    try {
+        return Poco::JSON::Parser().parse(evidence).extract<Poco::JSON::Object::Ptr>();
+    } catch (const Poco::Exception&) {
+        return {};
+    }
 }
 
 }  // namespace
@@ -85,6 +91,7 @@ std::string evidence_sentence(std::string_view check_id, const std::string& evid
         });
     if (found == kSentences.end() || evidence.empty()) return "";
     const auto object = parsed(evidence);
+    if (object.isNull()) return "";
     std::string sentence;
     std::string_view rest = found->text;
     for (std::size_t at = rest.find('{'); at != std::string_view::npos; at = rest.find('{')) {
@@ -101,8 +108,9 @@ std::string evidence_sentence(std::string_view check_id, const std::string& evid
 std::vector<std::int64_t> evidence_week(const std::string& evidence) {
     std::vector<std::int64_t> week;
     if (evidence.empty()) return week;
-    const auto list = parsed(evidence)->getArray("last_7_days");
-    if (list.isNull()) return week;
+    const auto object = parsed(evidence);
+    if (object.isNull() || !object->isArray("last_7_days")) return week;
+    const auto list = object->getArray("last_7_days");
     for (const auto& requests : *list)
         week.push_back(requests.isEmpty() ? 0 : requests.convert<std::int64_t>());
     return week;

@@ -40,15 +40,17 @@ bool has_ended(const NoticeInMail& notice) {
     return notice.stage == kResolvedStage;
 }
 
-const Advice& advice_for(const NoticeInMail& notice) {
+const Advice& advice_of(const NoticeInMail& notice, Timestamp as_of) {
     if (notice.stage == kActedStage) return advice_for(notice.check_id, AdviceAbout::acted);
-    return advice_for(notice.check_id, notice.due_at && !has_ended(notice) ? AdviceAbout::announced
-                                                                           : AdviceAbout::finding);
+    if (!notice.due_at || has_ended(notice)) return advice_for(notice.check_id);
+    return advice_for(notice.check_id,
+                      *notice.due_at > as_of ? AdviceAbout::announced : AdviceAbout::overdue);
 }
 
 std::string headline_of(const NoticeInMail& notice, Timestamp as_of) {
-    return shortened(for_terminal(fill_in(advice_for(notice).headline, values_of(notice, as_of))),
-                     kLongestHeadline);
+    return shortened(
+        for_terminal(fill_in(advice_of(notice, as_of).headline, values_of(notice, as_of))),
+        kLongestHeadline);
 }
 
 void add_usage(Data& key, const KeyInMail& facts) {
@@ -165,7 +167,7 @@ std::string todo_of(const Group& group, const Advice& advice) {
 }
 
 Data group_data(const NoticeMail& mail, const Group& group) {
-    const Advice& advice = advice_for(*group.front());
+    const Advice& advice = advice_of(*group.front(), mail.as_of);
     const AdviceValues values = values_of(group, mail.as_of);
     Data parts{Data::type::list};
     for (const NoticeInMail* notice : group) parts << part_data(mail, *notice);
@@ -179,9 +181,9 @@ Data group_data(const NoticeMail& mail, const Group& group) {
 }
 
 // The group of the most urgent thing first; within one the order stays.
-void add_to_groups(std::vector<Group>& groups, const NoticeInMail& notice) {
+void add_to_groups(std::vector<Group>& groups, const NoticeInMail& notice, Timestamp as_of) {
     for (Group& group : groups) {
-        if (&advice_for(*group.front()) != &advice_for(notice)) continue;
+        if (&advice_of(*group.front(), as_of) != &advice_of(notice, as_of)) continue;
         group.push_back(&notice);
         return;
     }
@@ -238,7 +240,7 @@ RenderedMail render(Templates& templates, const NoticeMail& mail) {
             continue;
         }
         if (shown++ == 0) first = headline_of(notice, mail.as_of);
-        add_to_groups(groups, notice);
+        add_to_groups(groups, notice, mail.as_of);
     }
     Data items{Data::type::list};
     for (const Group& group : groups) items << group_data(mail, group);

@@ -1,6 +1,7 @@
 #include "notify/rhythm.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -67,11 +68,11 @@ StageDecision nothing(std::string reason, std::optional<Timestamp> next_at = {})
 // Its end is worth a line for those who heard of it; not where the date simply came, since the
 // check that follows tells that.
 StageDecision decide_resolved(const TellableFinding& finding,
-                              const std::vector<microseconds>& stages,
+                              const std::vector<microseconds>& stages, bool announces,
                               const std::optional<ToldBefore>& before) {
     if (!before || !before->reached) return nothing("it ended before anybody was told");
     if (before->resolved) return nothing("its end was told");
-    const bool only_warns = !stages.empty() && stages.back() < microseconds(0);
+    const bool only_warns = !announces && !stages.empty() && stages.back() < microseconds(0);
     if (only_warns && finding.due_at && finding.resolved_at &&
         *finding.due_at <= *finding.resolved_at)
         return nothing("its date came, which is told by itself");
@@ -98,10 +99,8 @@ StageDecision decide_repeated(const ToldBefore& before, Timestamp as_of) {
             as_of + kReminderFloor};
 }
 
-StageDecision decide_acted(const TellableFinding& finding,
-                           const std::optional<ToldBefore>& before) {
-    if (before && finding.resolved_at && before->at >= *finding.resolved_at)
-        return nothing("that it was done was told");
+StageDecision decide_acted(const std::optional<ToldBefore>& before) {
+    if (before && before->acted) return nothing("that it was done was told");
     return {std::string(kActedStage), "what was announced was done", {}};
 }
 
@@ -111,6 +110,8 @@ StageDecision decide_by_rhythm(const Rhythm& rhythm, const std::vector<microseco
                                const std::optional<ToldBefore>& before, Timestamp as_of) {
     const bool repeats = rhythm.repeat == Repeat::weekly && finding.status == "open";
     if (rhythm.stages_by_policy && stages.empty()) return nothing("its policy warns nobody");
+    if (rhythm.announces && finding.status == "acknowledged")
+        return nothing("somebody acknowledged it: it is not done");
     if (rhythm.announces && !before && finding.due_at && finding.status == "open")
         return {"open", "its date is announced", std::max(as_of, *finding.due_at + stages.front())};
     if (!stages.empty() && finding.due_at) {
@@ -128,6 +129,14 @@ StageDecision decide_by_rhythm(const Rhythm& rhythm, const std::vector<microseco
     return repeats ? decide_repeated(*before, as_of) : nothing("it was told");
 }
 
+template <typename Condition>
+std::string checks_with(Condition condition) {
+    std::vector<std::string_view> checks;
+    for (const Rhythm& rhythm : table())
+        if (condition(rhythm)) checks.push_back(rhythm.check_id);
+    return fmt::format("{{{}}}", fmt::join(checks, ","));
+}
+
 }  // namespace
 
 const Rhythm& rhythm_of(std::string_view check_id) {
@@ -137,11 +146,17 @@ const Rhythm& rhythm_of(std::string_view check_id) {
     return usual;
 }
 
-std::vector<std::string> unsilenced_checks() {
-    std::vector<std::string> checks;
-    for (const Rhythm& rhythm : table())
-        if (rhythm.silence == Silence::refused) checks.emplace_back(rhythm.check_id);
-    return checks;
+std::string unsilenced_checks() {
+    return checks_with([](const Rhythm& rhythm) { return rhythm.silence == Silence::refused; });
+}
+
+std::string announcing_checks() {
+    return checks_with([](const Rhythm& rhythm) { return rhythm.announces; });
+}
+
+bool may_be_silenced(const TellableFinding& finding) {
+    const Rhythm& rhythm = rhythm_of(finding.check_id);
+    return rhythm.silence == Silence::allowed && !(rhythm.announces && finding.due_at);
 }
 
 StageDecision decide_stage(const TellableFinding& finding, const std::optional<ToldBefore>& before,
@@ -151,8 +166,8 @@ StageDecision decide_stage(const TellableFinding& finding, const std::optional<T
     if (finding.status == "waived") return nothing("it is waived");
     // What an action closed is told as what it was: a key that expired is news.
     if (finding.status == "resolved" && (finding.resolution != "acted" || !rhythm.acted_is_news))
-        return decide_resolved(finding, stages, before);
-    if (rhythm.announces && finding.resolution == "acted") return decide_acted(finding, before);
+        return decide_resolved(finding, stages, rhythm.announces, before);
+    if (rhythm.announces && finding.resolution == "acted") return decide_acted(before);
     StageDecision decision = decide_by_rhythm(rhythm, stages, finding, before, as_of);
     if (decision.stage.empty() && before && before->severity < kUrgent &&
         finding.severity >= kUrgent) {

@@ -34,8 +34,10 @@ struct Rhythm {
 };
 /// The row of the table for a check; the usual one (at once, then weekly) for a check without one.
 const Rhythm& rhythm_of(std::string_view check_id);
-/// The checks whose mail no setting silences.
-std::vector<std::string> unsilenced_checks();
+/// The checks whose mail no setting silences, as a text[] of SQL.
+std::string unsilenced_checks();
+/// The checks that announce an action by their date, as a text[] of SQL.
+std::string announcing_checks();
 
 /// What a decision on a finding rests on.
 struct TellableFinding {
@@ -48,6 +50,9 @@ struct TellableFinding {
     std::vector<std::chrono::microseconds> notice_before{};  // of the key's policy rule
 };
 
+/// Whether an owner's setting may silence the mail about this finding.
+bool may_be_silenced(const TellableFinding& finding);
+
 /// What was decided for it before, in this episode and for this due_at. Notices in a message that
 /// is dead do not count.
 struct ToldBefore {
@@ -56,6 +61,7 @@ struct ToldBefore {
     std::int64_t stages = 0;    // how many different ones
     bool reached = false;       // whether any went into a message
     bool resolved = false;      // whether its end was among them
+    bool acted = false;         // whether it was among them that what was announced was done
 };
 
 struct StageDecision {

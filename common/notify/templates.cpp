@@ -70,7 +70,7 @@ std::string built_in(std::string_view name) {
 std::string own_or_built_in(const fs::path& folder, const std::string& name) {
     const fs::path path = folder / (name + ".mustache");
     if (folder.empty()) return built_in(name);
-    if (!fs::is_directory(folder))
+    if (std::error_code unreadable; !fs::is_directory(folder, unreadable))
         throw Error(ExitCode::config,
                     fmt::format("notify.templates is no folder: {}", folder.string()),
                     "Make it, or leave the option empty for the templates that are built in.");

@@ -23,6 +23,9 @@ constexpr Statement kAnalyzeResult{"analyze_check_result", "analyze pg_temp.chec
 // But for the rows that say that they do not know.
 constexpr Statement kFound{
     "found", "select count(*) as total from pg_temp.check_result where severity is not null"};
+constexpr Statement kNeedsAll{"check_result_needs_all",
+                              "alter table pg_temp.check_result alter key_id set not null,"
+                              " alter detail set not null, alter evidence set not null"};
 constexpr Statement kDropResult{"drop_check_result", "drop table pg_temp.check_result"};
 // An incremental diff looks its few keys up; the planner would rather read all findings ever made.
 constexpr Statement kLookUp{"look_up", "select set_config('random_page_cost', '1', true)"};
@@ -155,6 +158,7 @@ std::int64_t select_into_result(Run& run, const PlannedCheck& check, const Pass&
     params.emplace_back("watermark", pass.since);
     if (run.options.limit) params.emplace_back("limit", *run.options.limit);
     const std::int64_t rows = run.session.execute({check.statement.name, text.c_str()}, params);
+    if (rows > 0) run.session.execute(kNeedsAll);
     const bool may_not_know =
         check.coverage && check.coverage->lacking == Coverage::Lacking::judged_by_the_key;
     return may_not_know && rows > 0 ? run.session.one(kFound).int64("total") : rows;

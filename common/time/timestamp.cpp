@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <regex>
 #include <sstream>
 
 namespace keyrota {
@@ -26,6 +27,16 @@ constexpr std::array<Unit, 7> kUnits{{{"w", 604'800'000'000},
                                       {"s", 1'000'000},
                                       {"ms", 1'000},
                                       {"us", 1}}};
+
+constexpr std::size_t kLongestInstant = 40;  // characters
+
+// What date::parse may be given: of anything else it takes fields for numbers that it never read.
+bool has_form(const std::string& text) {
+    static const std::regex form(
+        "\\d{4}-\\d{1,2}-\\d{1,2}"
+        "(T\\d{1,2}:\\d{1,2}:\\d{1,2}(\\.\\d{1,6})?([+-]\\d{1,2}(:\\d\\d)?)?)?");
+    return std::regex_match(text, form);
+}
 
 std::optional<Timestamp> parse_as(const std::string& text, const char* format) {
     std::istringstream in(text);
@@ -72,11 +83,11 @@ std::optional<Timestamp> parse_timestamp(std::string_view given) {
     std::string text(given);
     const std::size_t space = text.find(' ');
     if (space != std::string::npos) text[space] = 'T';
-    if (text.find('T') == std::string::npos) return parse_as(text, "%F");
-    if (text.back() == 'Z' || text.back() == 'z') {
-        text.pop_back();
-        return parse_as(text, "%FT%T");
-    }
+    const bool is_utc = !text.empty() && (text.back() == 'Z' || text.back() == 'z');
+    if (is_utc) text.pop_back();
+    if (text.size() > kLongestInstant || !has_form(text)) return std::nullopt;
+    if (text.find('T') == std::string::npos) return is_utc ? std::nullopt : parse_as(text, "%F");
+    if (is_utc) return parse_as(text, "%FT%T");
     if (const auto with_zone = parse_as(text, "%FT%T%Ez")) return with_zone;
     return parse_as(text, "%FT%T");
 }

@@ -10,6 +10,7 @@
 
 #include "config/options.h"
 #include "config/trusted_file.h"
+#include "config/yaml_text.h"
 #include "error/error.h"
 #include "error/suggestion.h"
 
@@ -64,13 +65,13 @@ class WaiverReader {
 
     void parse(const std::string& text) {
         try {
-            const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-            if (documents.empty() || documents.front().IsNull())
+            const YamlText read = read_yaml(text);
+            if (read.document.IsNull() && !read.another_at)
                 complain({}, "the file is empty", "Write `waivers: []` if there are none.");
-            else if (documents.size() > 1)
-                complain(documents[1].Mark(), "a second YAML document begins here");
+            else if (read.another_at)
+                complain(*read.another_at, "a second YAML document begins here");
             else
-                top(documents.front());
+                top(read.document);
         } catch (const YAML::Exception& error) {
             complain(error.mark, "not valid YAML: " + error.msg.substr(0, error.msg.find(':')));
         }

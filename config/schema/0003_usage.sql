@@ -212,11 +212,13 @@ create table keyrota.usage_gap (
 );
 
 -- How long an expected gateway reported nothing (over usage.silent_after) before it was heard again, without bringing what was
--- missing. The detector takes these hours for unknown. Other checks do not: a gateway that nobody calls at night is silent, too.
+-- missing. Where that is not its habit, the detector reads no silence of a key from it. Other checks do not look: a gateway that
+-- nobody calls at night is silent, too.
 create table keyrota.usage_silence (
     gateway text not null,
     from_at timestamptz not null,
     to_at timestamptz not null check (to_at > from_at),
+    is_unusual boolean not null,  -- more than half as long again as any of the 60 days before
     primary key (gateway, from_at)
 );
 

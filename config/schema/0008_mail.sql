@@ -93,28 +93,6 @@ create table keyrota.suppression (
     added_by text not null
 );
 
--- The date from which a key that is unused is switched off, as its finding has it: a new one's is a `grace` away. A date once
--- told stays, whatever the policy says later.
-create function keyrota.deactivates_at(about_key bigint, about_check text, as_of timestamptz, grace interval)
-    returns timestamptz
-    language sql stable parallel safe
-    return coalesce((select f.due_at from keyrota.finding f
-                      where f.key_id = about_key and f.uid = keyrota.finding_uid(about_check, about_key, '')
-                        and f.status <> 'resolved'), as_of + grace);
-
--- Whether that date has come, and mail that names it was sent at least `grace` ago to whoever answers for the key. A copy is
--- not enough, nor is mail that still waits; what somebody acknowledged is theirs to decide.
-create function keyrota.deactivation_is_due(about_key bigint, about_check text, as_of timestamptz, grace interval)
-    returns boolean
-    language sql stable parallel safe
-    return exists (select from keyrota.finding f
-                     join keyrota.notice n on n.key_id = f.key_id and n.finding_uid = f.uid and n.episode = f.episode
-                                          and n.anchor_at = f.due_at
-                     join keyrota.message m on m.message_id = n.message_id
-                    where f.key_id = about_key and f.uid = keyrota.finding_uid(about_check, about_key, '')
-                      and f.status = 'open' and f.due_at <= as_of
-                      and n.state = 'told' and not n.is_copy and m.sent_at <= as_of - grace);
-
 -- Who stands behind a key, in the order in which they are told; addresses as notices have them, in lower case.
 create view keyrota.key_recipients as
 select k.key_id, k.name as key_name, o.owner_id, o.name as owner_name, lower(o.email) as owner_email,
@@ -126,6 +104,39 @@ select k.key_id, k.name as key_name, o.owner_id, o.name as owner_name, lower(o.e
   left join keyrota.owner o on o.owner_id = k.owner_id
   left join keyrota.owner s on s.owner_id = o.fallback_owner_id
   left join keyrota.team t on t.team_id = o.team_id;
+
+-- Whether a key that is unused may be switched off: its finding is open, its date has come, and mail that names the date was sent
+-- at least `grace` ago to somebody who stands behind the key now; where nobody does, to the operator. A copy is not enough, nor is
+-- mail that still waits; what somebody acknowledged is theirs to decide.
+create function keyrota.deactivation_is_due(about_key bigint, about_check text, as_of timestamptz, grace interval)
+    returns boolean
+    language sql stable parallel safe
+    return exists (select from keyrota.finding f
+                     join keyrota.notice n on n.key_id = f.key_id and n.finding_uid = f.uid and n.episode = f.episode
+                                          and n.anchor_at = f.due_at
+                     join keyrota.message m on m.message_id = n.message_id
+                     join keyrota.key_recipients r on r.key_id = f.key_id
+                    where f.key_id = about_key and f.uid = keyrota.finding_uid(about_check, about_key, '')
+                      and f.status = 'open' and f.due_at <= as_of
+                      and n.state = 'told' and not n.is_copy and m.sent_at <= as_of - grace
+                      and (n.recipient = case when r.owner_active = 1 then r.owner_email end
+                           or n.recipient = case when r.fallback_active = 1 then r.fallback_email end
+                           or n.recipient = r.team_email
+                           or coalesce(case when r.owner_active = 1 then r.owner_email end,
+                                       case when r.fallback_active = 1 then r.fallback_email end, r.team_email) is null));
+
+-- The date from which a key that is unused is switched off, as its finding has it. A date that was told stays, whatever the
+-- policy says later. A new one leaves a day for the mail beside its `grace`; so does a date that came without anybody having
+-- been told in time, since its finding was waived or its mail did not go out.
+create function keyrota.deactivates_at(about_key bigint, about_check text, as_of timestamptz, grace interval)
+    returns timestamptz
+    language sql stable parallel safe
+    return coalesce((select f.due_at from keyrota.finding f
+                      where f.key_id = about_key and f.uid = keyrota.finding_uid(about_check, about_key, '')
+                        and f.status <> 'resolved'
+                        and (f.due_at > as_of
+                             or f.status <> 'waived' and keyrota.deactivation_is_due(about_key, about_check, as_of, grace))),
+                    as_of + grace + interval '1 day');
 
 grant select on keyrota.key_recipients to keyrota_runner, keyrota_auditor;
 grant select, insert, update, delete

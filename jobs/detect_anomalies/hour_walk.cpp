@@ -16,6 +16,14 @@ struct Sensitivity {
     DetectorThresholds thresholds;
 };
 
+bool contains(const std::vector<std::pair<std::uint32_t, std::uint32_t>>& ranges,
+              std::uint32_t hour) {
+    const auto after = std::upper_bound(
+        ranges.begin(), ranges.end(), hour,
+        [](std::uint32_t value, const auto& range) { return value < range.first; });
+    return after != ranges.begin() && hour < (after - 1)->second;
+}
+
 }  // namespace
 
 std::uint32_t detector_hour(Timestamp at) {
@@ -39,23 +47,25 @@ const DetectorThresholds& thresholds_for(std::string_view sensitivity) {
 }
 
 UnknownHours::UnknownHours(Session& session) {
-    for (const Row& gap : session.rows(sql::unknown_hours)) {
-        const std::uint32_t from = detector_hour(gap.instant("from_at"));
+    for (const Row& unknown : session.rows(sql::unknown_hours)) {
+        Ranges& ranges = unknown.int64("is_silence") != 0 ? silences_ : gaps_;
+        const std::uint32_t from = detector_hour(unknown.instant("from_at"));
         const std::uint32_t to =
-            detector_hour(gap.instant("to_at") - std::chrono::microseconds(1)) + 1;
-        if (!ranges_.empty() && from <= ranges_.back().second) {
-            ranges_.back().second = std::max(ranges_.back().second, to);
+            detector_hour(unknown.instant("to_at") - std::chrono::microseconds(1)) + 1;
+        if (!ranges.empty() && from <= ranges.back().second) {
+            ranges.back().second = std::max(ranges.back().second, to);
         } else {
-            ranges_.emplace_back(from, to);
+            ranges.emplace_back(from, to);
         }
     }
 }
 
-bool UnknownHours::contains(std::uint32_t hour) const {
-    const auto after = std::upper_bound(
-        ranges_.begin(), ranges_.end(), hour,
-        [](std::uint32_t value, const auto& range) { return value < range.first; });
-    return after != ranges_.begin() && hour < (after - 1)->second;
+bool UnknownHours::may_hide_requests(std::uint32_t hour) const {
+    return contains(gaps_, hour) || contains(silences_, hour);
+}
+
+bool UnknownHours::may_lack_requests(std::uint32_t hour) const {
+    return contains(gaps_, hour);
 }
 
 HourWalk::HourWalk(std::int64_t key_id, const DetectorState& state,
@@ -68,14 +78,14 @@ HourWalk::HourWalk(std::int64_t key_id, const DetectorState& state,
 
 void HourWalk::apply(const ClosedHour& hour) {
     pass_until(hour.hour);
-    if (unknown_.contains(hour.hour)) return;
+    if (unknown_.may_lack_requests(hour.hour)) return;
     see_(hour.hour, step(state_, static_cast<std::uint64_t>(key_id_), hour, thresholds_));
 }
 
 void HourWalk::pass_until(std::uint32_t hour) {
     if (state_.last_hour < 0) return;  // life begins with the first request
     for (auto silent = static_cast<std::uint32_t>(state_.last_hour) + 1; silent < hour; ++silent)
-        if (!unknown_.contains(silent))
+        if (!unknown_.may_hide_requests(silent))
             see_(silent,
                  step(state_, static_cast<std::uint64_t>(key_id_), {silent, 0, 0}, thresholds_));
 }

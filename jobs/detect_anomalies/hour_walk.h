@@ -19,15 +19,21 @@ Timestamp start_of(std::uint32_t detector_hour);
 /// What `anomaly.sensitivity` multiplies the thresholds with.
 const DetectorThresholds& thresholds_for(std::string_view sensitivity);
 
-/// Hours of which nothing is known (usage_gap, whole hours): the detector skips them.
+/// Hours that the detector skips, whole ones: those of a usage_gap, and where no request was
+/// counted those of a usage_silence.
 class UnknownHours {
   public:
     explicit UnknownHours(Session& session);
 
-    bool contains(std::uint32_t hour) const;
+    /// @param hour without any request of the key.
+    bool may_hide_requests(std::uint32_t hour) const;
+    /// @param hour with requests.
+    bool may_lack_requests(std::uint32_t hour) const;
 
   private:
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> ranges_;  // [from, to), apart, in order
+    using Ranges = std::vector<std::pair<std::uint32_t, std::uint32_t>>;  // [from, to), in order
+    Ranges gaps_;                                                         // apart
+    Ranges silences_;                                                     // apart
 };
 
 /// Takes one key's state through its hours. Hours are sparse: one that is not handed over had no

@@ -7,6 +7,7 @@ select k.key_id, '' as detail, 3 as severity,
                  and keyrota.deactivation_is_due(k.key_id, 'KEY-UNUSED', keyrota.instant(:as_of), p.usage_unused_grace)
             then 'deactivate' end as action,
        case when p.usage_unused_action = 'deactivate' and k.source = 'native'
+                 and coalesce(known.since <= keyrota.instant(:as_of) - p.usage_unused_after, true)
             then keyrota.deactivates_at(k.key_id, 'KEY-UNUSED', keyrota.instant(:as_of), p.usage_unused_grace) end as due_at,
        jsonb_build_object('last_used_at_us', keyrota.micros(a.last_used_at)) as evidence
   from keyrota.api_key k

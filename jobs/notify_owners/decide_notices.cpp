@@ -58,7 +58,8 @@ std::optional<ToldBefore> told_before(const Row& row) {
                       .severity = row.int64("told_severity"),
                       .stages = row.int64("told_stages"),
                       .reached = row.int64("told_reached") != 0,
-                      .resolved = row.int64("told_resolved") != 0};
+                      .resolved = row.int64("told_resolved") != 0,
+                      .acted = row.int64("told_acted") != 0};
 }
 
 Candidate candidate_of(const Row& row) {
@@ -124,8 +125,7 @@ void Decider::write(const Decision& decision, CopyWriter& decided) {
 }
 
 void Decider::decide(const Candidate& candidate, CopyWriter& decided) {
-    const Rhythm& rhythm = rhythm_of(candidate.finding.check_id);
-    if (candidate.mail == "off" && rhythm.silence == Silence::allowed) return;
+    if (candidate.mail == "off" && may_be_silenced(candidate.finding)) return;
     const StageDecision stage = decide_stage(candidate.finding, candidate.before, run_.as_of);
     if (stage.stage.empty()) return;
     ++totals_.found;
@@ -159,6 +159,7 @@ bool Decider::next_page() {
                                   {"as_of", run_.as_of},
                                   {"operator", run_.config.notify.operator_address},
                                   {"urgent", kUrgent},
+                                  {"announcing", announcing_checks()},
                                   {"count", kPage}});
         if (page.empty()) return;
         run_.session.execute(sql::decided_notice);

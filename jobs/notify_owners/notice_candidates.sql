@@ -7,7 +7,7 @@ select f.key_id, f.uid, f.check_id, f.episode, f.status, f.severity, coalesce(f.
            (select string_agg((extract(epoch from b) * 1000000)::bigint::text, ' ') from unnest(p.expiry_notice_before) b)
        end as notice_before,
        keyrota.micros(told.at) as told_at, told.severity::bigint as told_severity, told.stages as told_stages,
-       told.reached::int as told_reached, told.resolved::int as told_resolved,
+       told.reached::int as told_reached, told.resolved::int as told_resolved, told.acted::int as told_acted,
        coalesce(r.key_name, '') as key_name, (r.owner_id is not null)::int as has_owner, r.owner_name, r.owner_email,
        r.owner_time_zone, r.owner_active, r.fallback_name, r.fallback_email, r.fallback_time_zone, r.fallback_active,
        r.team_name, r.team_email, r.security_email, lower(:operator) as operator_email,
@@ -32,7 +32,8 @@ select f.key_id, f.uid, f.check_id, f.episode, f.status, f.severity, coalesce(f.
         select max(n.created_at) as at, count(distinct n.stage) as stages,
                (array_agg(n.next_at order by n.created_at desc))[1] as next_at,
                (array_agg(n.severity order by n.created_at desc))[1] as severity,
-               bool_or(n.state = 'told') as reached, bool_or(n.stage = 'resolved') as resolved
+               bool_or(n.state = 'told') as reached, bool_or(n.stage = 'resolved') as resolved,
+               bool_or(n.stage = 'acted') as acted
           from keyrota.notice n
          where n.key_id = f.key_id and n.finding_uid = f.uid and n.episode = f.episode
            and n.anchor_at = coalesce(f.due_at, timestamptz '1970-01-01 00:00Z') and not n.is_copy
@@ -42,7 +43,7 @@ select f.key_id, f.uid, f.check_id, f.episode, f.status, f.severity, coalesce(f.
    and case when f.status in ('open', 'acknowledged')
                  or f.resolution = 'acted' and f.resolved_at > keyrota.instant(:as_of) - interval '7 days'
             then told.at is null or told.next_at <= keyrota.instant(:as_of)
-                 or f.resolution = 'acted' and told.at < f.resolved_at
+                 or f.resolution = 'acted' and not told.acted and f.check_id = any (cast(:announcing as text[]))
                  or told.severity < cast(:urgent as int) and f.severity >= cast(:urgent as int)
             else f.status = 'resolved' and f.resolved_at > keyrota.instant(:as_of) - interval '7 days'
                  and told.reached and not told.resolved end

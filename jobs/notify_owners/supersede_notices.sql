@@ -8,6 +8,7 @@ update keyrota.notice n
                and coalesce(f.due_at, timestamptz '1970-01-01 00:00Z') = n.anchor_at
                and case when n.stage = 'resolved' then f.status = 'resolved'
                         else f.status = 'open' or f.status = 'acknowledged' and f.due_at is not null
+                                and f.check_id <> all (cast(:announcing as text[]))
                              or f.resolution = 'acted' end)
         or exists (
             select from keyrota.notice l

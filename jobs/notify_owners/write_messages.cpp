@@ -122,7 +122,8 @@ bool Writer::postpone(const DueRecipient& recipient) {
 
 void Writer::write_to(const DueRecipient& recipient) {
     run_.in_batch([&] {
-        run_.session.execute(sql::supersede_notices, {{"recipient", recipient.address}});
+        run_.session.execute(sql::supersede_notices, {{"recipient", recipient.address},
+                                                      {"announcing", announcing_checks()}});
         if (postpone(recipient)) return;
         Params params = due_params(recipient);
         params.emplace_back("count", kShownNotices);

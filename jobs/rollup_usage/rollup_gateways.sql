@@ -12,13 +12,17 @@ with seen as materialized (
         on conflict (name) do update set since_at = coalesce(g.since_at, excluded.since_at),
                                          last_seen_at = greatest(g.last_seen_at, excluded.last_seen_at)
 ), silences as (
-    insert into keyrota.usage_silence (gateway, from_at, to_at)
-    select g.name, g.last_seen_at, min(s.first_at)
-      from seen s
-      join keyrota.usage_gateway g on g.name = s.gateway
-     where g.expected
-     group by g.name, g.last_seen_at
-    having min(s.first_at) > g.last_seen_at + cast(:silent_after_us as bigint) * interval '1 microsecond'
+    insert into keyrota.usage_silence (gateway, from_at, to_at, is_unusual)
+    select now.gateway, now.from_at, now.to_at,
+           not exists (select from keyrota.usage_silence before
+                        where before.gateway = now.gateway and before.from_at > now.from_at - interval '60 days'
+                          and (before.to_at - before.from_at) * 1.5 >= now.to_at - now.from_at)
+      from (select g.name as gateway, g.last_seen_at as from_at, min(s.first_at) as to_at
+              from seen s
+              join keyrota.usage_gateway g on g.name = s.gateway
+             where g.expected
+             group by g.name, g.last_seen_at) now
+     where now.to_at > now.from_at + cast(:silent_after_us as bigint) * interval '1 microsecond'
         on conflict do nothing
 ), hours as (
     insert into keyrota.usage_open_hour as o (hour, first_received_at)

@@ -237,11 +237,27 @@ TEST_F(DetectAnomalies, WhatASilentGatewayDidNotReportIsSkippedOnceItIsBack) {
     const std::string before = text(states);
     execute(
         fmt::format("insert into keyrota.usage_silence values ('edge', keyrota.instant({}), "
-                    "keyrota.instant({}))",
+                    "keyrota.instant({}), true)",
                     to_micros(kNow), to_micros(kNow + 60h)));
     detect(kNow + 60h);
     EXPECT_THAT(open(), IsEmpty());
     EXPECT_EQ(text(states), before);
+    given_hour(1, kNow + 60h, 3000);
+    execute("update keyrota.usage_silence set to_at = to_at + interval '1 minute'");
+    detect(kNow + 61h);
+    EXPECT_THAT(open(), ElementsAre("behind it KEY-ANOMALY-SPIKE 3"))
+        << "what was counted in such an hour is known";
+}
+
+TEST_F(DetectAnomalies, ASilenceThatIsAGatewaysHabitHidesNothing) {
+    given_usual_key("silent");
+    detect(kNow);
+    execute(
+        fmt::format("insert into keyrota.usage_silence values ('edge', keyrota.instant({}), "
+                    "keyrota.instant({}), false)",
+                    to_micros(kNow), to_micros(kNow + 60h)));
+    detect(kNow + 60h);
+    EXPECT_THAT(open(), ElementsAre("silent KEY-ANOMALY-DROP 3"));
 }
 
 TEST_F(DetectAnomalies, AStateOfAnotherFormatIsMadeAnewFromTheHoursThereAre) {

@@ -311,6 +311,19 @@ TEST_F(RollupUsage, ASilenceOfAGatewayIsRememberedUnlessItBringsWhatWasMissing) 
     given_sample({.at = "now()", .gateway = "buffering"});
     roll_up();
     EXPECT_THAT(texts(silences), ElementsAre("silent 02:00:01"));
+    const auto is_unusual = [&](const char* gap) {
+        execute(
+            "delete from keyrota.usage_silence where is_unusual and from_at > (select min(from_at) "
+            "from keyrota.usage_silence)");
+        execute(std::string("insert into keyrota.usage_sample (key_id, at, gateway, requests)"
+                            " select 1, last_seen_at + interval '") +
+                gap + "', name, 1 from keyrota.usage_gateway where name = 'silent'");
+        roll_up();
+        return text(
+            "select is_unusual::text from keyrota.usage_silence order by from_at desc limit 1");
+    };
+    EXPECT_EQ(is_unusual("3 hours"), "false") << "half as long again at most";
+    EXPECT_EQ(is_unusual("4 hours 31 minutes"), "true");
 }
 
 TEST_F(RollupUsage, AStampThatCameTooEarlyMovesToItsMonthWhenThatIsMade) {

@@ -117,6 +117,14 @@ TEST(Anomaly, AStateOfAnotherFormatOrSizeIsNotRead) {
     EXPECT_FALSE(unpack(std::span(packed).first(packed.size() - 1), state));
 }
 
+TEST(Anomaly, AStateThatNoHoursCanHaveMadeIsNotRead) {
+    PackedState packed = pack(DetectorState());
+    std::fill(packed.begin() + sizeof kDetectorFormat, packed.end(), 0xff);
+    DetectorState state;
+    EXPECT_FALSE(unpack(packed, state));
+    EXPECT_EQ(pack(state), pack(DetectorState())) << "nor half of it";
+}
+
 TEST(Anomaly, AnHourIsAppliedOnceHoweverOftenItComes) {
     Life life;
     life.hours(3 * kWeek, steady);

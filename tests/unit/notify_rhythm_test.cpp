@@ -121,11 +121,26 @@ TEST(Rhythm, AnAnnouncedActionIsToldAtOnceThreeDaysBeforeAndWhenItWasDone) {
     EXPECT_EQ(stage(finding, {}, opened), "open");
     EXPECT_EQ(stage(finding, told(opened), kDue - 3 * kDay - 1us), "");
     EXPECT_EQ(stage(finding, told(opened), kDue - 3 * kDay), "T-3d");
+    finding.status = "acknowledged";
+    EXPECT_EQ(stage(finding, told(opened), kDue - 3 * kDay), "") << "it is not done then";
     finding.status = "resolved";
     finding.resolution = "acted";
     finding.resolved_at = kDue + 1h;
-    EXPECT_EQ(stage(finding, told(kDue - 3 * kDay, 3, 2), kDue + 2h), "acted");
-    EXPECT_EQ(stage(finding, told(kDue + 2h, 3, 3), kDue + 3h), "");
+    ToldBefore before = *told(kDue + 2h, 3, 2);
+    EXPECT_EQ(stage(finding, before, kDue + 2h), "acted") << "a notice of the same hour or not";
+    before.acted = true;
+    EXPECT_EQ(stage(finding, before, kDue + 3h), "");
+    finding.resolution = "absence";
+    EXPECT_EQ(stage(finding, told(kDue - 3 * kDay), kDue + 2h), "resolved");
+}
+
+TEST(Rhythm, WhatAnnouncesAnActionIsNotSilenced) {
+    TellableFinding finding = found("KEY-UNUSED");
+    EXPECT_TRUE(may_be_silenced(finding));
+    finding.due_at = kDue;
+    EXPECT_FALSE(may_be_silenced(finding));
+    finding.check_id = "KEY-ERROR-RATE";
+    EXPECT_TRUE(may_be_silenced(finding));
 }
 
 TEST(Rhythm, ARiseToGraveIsAStageOfItsOwn) {

@@ -63,6 +63,7 @@ TEST(Timestamp, IsNotReadFromAnythingElse) {
                              "2026-11-24Z",
                              "2026-11-24x",
                              "x2026-11-24",
+                             "2026-11-28T1$7:07:55.056095Z",
                              "infinity",
                              "1764000000"})
         EXPECT_EQ(parse_timestamp(text), std::nullopt) << '"' << text << '"';

@@ -78,6 +78,7 @@ TEST(WaiverFile, NoneIsSaidAndNotLeftEmpty) {
     EXPECT_THAT(refusal("{}"), HasSubstr("waivers is missing"));
     EXPECT_THAT(refusal("- name: x"), HasSubstr("must be a mapping"));
     EXPECT_THAT(refusal("waivers: []\n---\nwaivers: []\n"), HasSubstr("a second YAML document"));
+    EXPECT_THAT(refusal(","), HasSubstr("a second YAML document"));
 }
 
 TEST(WaiverFile, UnknownFieldsRefuseItWithPlaceAndWhatWasMeant) {

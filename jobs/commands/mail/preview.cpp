@@ -72,8 +72,8 @@ ExitCode mail_preview(const Config& config, const std::string& about,
     const Transaction reading(session);
     Subject subject = subject_of(session, about);
     subject.params.emplace_back("operator", config.notify.operator_address);
-    subject.params.emplace_back("unsilenced",
-                                fmt::format("{{{}}}", fmt::join(unsilenced_checks(), ",")));
+    subject.params.emplace_back("unsilenced", unsilenced_checks());
+    subject.params.emplace_back("announcing", announcing_checks());
     subject.params.emplace_back("count", kShownNotices);
     std::vector<Row> open = session.rows(sql::preview_findings, subject.params);
     if (open.empty()) {

@@ -16,7 +16,7 @@ select f.key_id, f.check_id, f.detail, 'open' as stage, f.severity::bigint as se
          on of_key.key_id = f.key_id and f.key_id <> 0 and of_key.owner_id = 0 and of_key.check_id = f.check_id
   left join keyrota.alert_setting of_owner
          on of_owner.owner_id = r.owner_id and of_owner.key_id = 0 and of_owner.check_id = f.check_id
- where (f.status = 'open' or f.status = 'acknowledged' and f.due_at is not null)
+ where (f.status = 'open' or f.status = 'acknowledged' and f.due_at is not null and f.check_id <> all (cast(:announcing as text[])))
    and not f.evidence ? 'held'
    and case when cast(:uid as text) is null then r.owner_id = cast(:owner_id as bigint) else f.uid = cast(:uid as text) end
    and (coalesce(of_key.settings ->> 'mail', of_owner.settings ->> 'mail', '') <> 'off'
