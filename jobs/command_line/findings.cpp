@@ -10,6 +10,7 @@ void declare_findings_list(Command& findings, Program& program) {
         FindingFilter filter;
         std::string severity, fail_on;
         std::int64_t limit = -1;
+        bool ocsf = false;
     };
     const auto given = std::make_shared<Given>();
     FindingFilter& filter = given->filter;
@@ -19,7 +20,8 @@ void declare_findings_list(Command& findings, Program& program) {
         "ones, oldest first",
         {{"keyrota findings list", "keyrota findings list --severity high --environment production",
           "keyrota findings list --check KEY-EXPIRES-SOON --owner ada@example.com --csv",
-          "keyrota findings list --status all --limit 20 --json"},
+          "keyrota findings list --control PCI-DSS-4.0:8.6.3 --csv",
+          "keyrota findings list --status all --ocsf"},
          {ExitCode::config, ExitCode::database, ExitCode::findings}});
     const auto add = [&](const char* option, std::string& value, const std::string& help,
                          const char* type) { list.option(option, value, help).type(type); };
@@ -28,6 +30,10 @@ void declare_findings_list(Command& findings, Program& program) {
         .one_of({"unresolved", "open", "acknowledged", "waived", "resolved", "all"})
         .type("STATUS");
     add("--check", filter.check_id, "only of this check", "CHECK");
+    add("--control", filter.control,
+        "only of the checks that speak to this clause of a standard, by our reading (`keyrota "
+        "findings controls`)",
+        "CONTROL");
     add("--severity", given->severity, std::string("at least: ") + kSeverityHelp, "SEVERITY");
     add("--key", filter.key, "only of this key", "KEY");
     add("--owner", filter.owner, "only of this owner's keys", "EMAIL");
@@ -36,17 +42,41 @@ void declare_findings_list(Command& findings, Program& program) {
         .one_of({"production", "test"})
         .type("NAME");
     list.option("--limit", given->limit,
-                "at most so many; 0 means all (without it 100, with --json and --csv all)")
+                "at most so many; 0 means all (without it 100, with --json, --csv and --ocsf all)")
         .not_negative()
         .type("N");
     add("--fail-on", given->fail_on,
         "exit 10 if one of these findings is open at or over this severity", "SEVERITY");
     given->add_to(list);
+    list.flag("--ocsf", given->ocsf,
+              "print OCSF 1.8 events, a JSON object on a line each: Compliance, Detection and IAM "
+              "Analysis Findings");
     list.runs(program, [given, &program] {
+        if (given->ocsf && (given->json || given->csv))
+            throw Error(ExitCode::usage, "--ocsf is a format of its own",
+                        "Leave --json and --csv out.");
         given->filter.severity = severity_of("--severity", given->severity);
         given->filter.fail_on = severity_of("--fail-on", given->fail_on);
         if (given->limit >= 0) given->filter.limit = given->limit;
+        if (given->ocsf) return findings_list_ocsf(program.load(), given->filter, program.out);
         return findings_list(program.load(), given->filter, given->format(), program.out);
+    });
+}
+
+void declare_findings_controls(Command& findings, Program& program) {
+    struct Given : GivenFormat {
+        std::string check_id;
+    };
+    const auto given = std::make_shared<Given>();
+    Command controls = findings.add(
+        "controls", "List clauses of standards and the checks that speak to them, by our reading",
+        {{"keyrota findings controls", "keyrota findings controls --check KEY-ROTATION-DUE",
+          "keyrota findings controls --csv"},
+         {}});
+    controls.option("--check", given->check_id, "only those of this check").type("CHECK");
+    given->add_to(controls);
+    controls.runs(program, [given, &program] {
+        return findings_controls(given->check_id, given->format(), program.out);
     });
 }
 
@@ -55,6 +85,7 @@ void declare_findings_list(Command& findings, Program& program) {
 void declare_findings(Command& app, Program& program) {
     Command findings = app.add_group("findings", "See what checks found, and answer it");
     declare_findings_list(findings, program);
+    declare_findings_controls(findings, program);
 
     struct Named : GivenFormat {
         std::string finding;

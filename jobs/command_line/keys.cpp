@@ -51,13 +51,15 @@ void declare_list(Command& keys, Program& program) {
         std::string sort = "-key_id";
         std::optional<std::int64_t> after;
         std::int64_t limit = -1;
+        bool credential_report = false;
     };
     const auto given = std::make_shared<Given>();
     Command list =
         keys.add("list", "List keys, the latest key_id first",
                  {{"keyrota keys list", "keyrota keys list --owner ada@example.com --status active",
                    "keyrota keys list --expires-within 30d --sort expires",
-                   "keyrota keys list --name 'checkout-*' --unused-for 90d --csv"},
+                   "keyrota keys list --name 'checkout-*' --unused-for 90d --csv",
+                   "keyrota keys list --credential-report"},
                   {ExitCode::config, ExitCode::database}});
     given->add_filter_to(list);
     list.option("--sort", given->sort,
@@ -70,16 +72,27 @@ void declare_list(Command& keys, Program& program) {
                 "go on behind this key of the same list; only by key_id it costs no sorting")
         .type("KEY_ID");
     list.option("--limit", given->limit,
-                "at most so many; 0 means all (without it 100, with --json and --csv all)")
+                "at most so many; 0 means all (without it 100, with --json, --csv and "
+                "--credential-report all)")
         .not_negative()
         .type("N");
     given->add_to(list);
+    list.flag(
+        "--credential-report", given->credential_report,
+        "print CSV for auditors, a line a key: created, last used, age, status, owner, and the "
+        "checks that hold for it");
     list.runs(program, [given, &program] {
         KeyOrder order;
         order.descending = given->sort.front() == '-';
         order.sort = given->sort.substr(order.descending ? 1 : 0);
         order.after = given->after;
         if (given->limit >= 0) order.limit = given->limit;
+        if (given->credential_report) {
+            if (given->json || given->csv)
+                throw Error(ExitCode::usage, "--credential-report is a format of its own",
+                            "Leave --json and --csv out.");
+            return keys_credential_report(program.load(), given->read(), order, program.out);
+        }
         return keys_list(program.load(), given->read(), order, given->format(), program.out);
     });
 }

@@ -15,6 +15,7 @@
 #include "config/options.h"
 #include "custom_checks/check_file.h"
 #include "error/error.h"
+#include "finding/control.h"
 #include "finding/severity.h"
 #include "jobs_sql.h"
 #include "postgres/caller.h"
@@ -102,14 +103,30 @@ Poco::JSON::Object status_json(const std::string& status) {
 
 }  // namespace
 
+Params findings_list_params(Session& session, const FindingFilter& filter,
+                            std::optional<std::int64_t> limit) {
+    std::optional<std::int64_t> key_id;
+    if (!filter.key.empty()) key_id = find_key(session, filter.key);
+    std::string checks;
+    if (!filter.control.empty())
+        checks = fmt::format("{{{}}}", fmt::join(checks_of_control(filter.control), ","));
+    return {text_or_null("check_id", filter.check_id),
+            text_or_null("checks", checks),
+            text_or_null("owner", filter.owner),
+            text_or_null("team", filter.team),
+            text_or_null("environment", filter.environment),
+            {"key_id", key_id},
+            {"severity", filter.severity},
+            {"status", filter.status.empty() ? "unresolved" : filter.status},
+            {"limit", limit}};
+}
+
 ExitCode findings_list(const Config& config, const FindingFilter& filter, Format format,
                        std::ostream& out) {
     Session session = open_session(config, Access::runner);
     std::optional<std::int64_t> limit = filter.limit;
     if (!limit && format == Format::text) limit = kRowsForPeople;
     if (limit && *limit == 0) limit.reset();
-    std::optional<std::int64_t> key_id;
-    if (!filter.key.empty()) key_id = find_key(session, filter.key);
 
     const Shown of_waivers = filter.status == "waived" ? Shown::everywhere : Shown::data;
     Listing listing(out, format,
@@ -142,15 +159,7 @@ ExitCode findings_list(const Config& config, const FindingFilter& filter, Format
     bool is_cut = false;
     Transaction reading(session);
     for_each_row(
-        session, sql::findings_list,
-        {text_or_null("check_id", filter.check_id),
-         text_or_null("owner", filter.owner),
-         text_or_null("team", filter.team),
-         text_or_null("environment", filter.environment),
-         {"key_id", key_id},
-         {"severity", filter.severity},
-         {"status", filter.status.empty() ? "unresolved" : filter.status},
-         {"limit", rows_needed}},
+        session, sql::findings_list, findings_list_params(session, filter, rows_needed),
         [&](const Row& row) {
             if (filter.fail_on && row.text("status") == "open" &&
                 row.int64("severity") >= *filter.fail_on)
@@ -188,6 +197,28 @@ ExitCode findings_list(const Config& config, const FindingFilter& filter, Format
     if (format == Format::text && is_cut)
         fmt::print(out, "\nThese are the first {}; --limit 0 shows all.\n", *limit);
     return is_over ? ExitCode::findings : ExitCode::done;
+}
+
+ExitCode findings_controls(const std::string& check_id, Format format, std::ostream& out) {
+    Listing listing(out, format,
+                    {{"control"},
+                     {"standard", Shown::data},
+                     {"title"},
+                     {"checks"},
+                     {"reading", Shown::data},
+                     {"source", Shown::data}});
+    for (const Control& control : all_controls()) {
+        if (!check_id.empty() && !control.covers(check_id)) continue;
+        listing.row({control.id, control.standard, control.title,
+                     fmt::format("{}", fmt::join(control.checks, " ")), "our reading",
+                     control.source});
+    }
+    listing.end();
+    if (format != Format::text) return ExitCode::done;
+    out << (listing.rows_total() == 0 ? "no control\n"
+                                      : "\nWhich check speaks to which clause is our reading; the "
+                                        "sources are in --json and --csv.\n");
+    return ExitCode::done;
 }
 
 ExitCode findings_show(const Config& config, const std::string& finding, Format format,

@@ -7,6 +7,7 @@
 
 #include "config/config.h"
 #include "error/exit_code.h"
+#include "postgres/session.h"
 #include "report/listing.h"
 
 namespace keyrota {
@@ -16,6 +17,7 @@ struct FindingFilter {
     std::string
         status;  // unresolved (also when empty) | open | acknowledged | waived | resolved | all
     std::string check_id;
+    std::string control;  // of a standard: only of the checks that speak to it
     std::string key;
     std::string owner;
     std::string team;
@@ -29,6 +31,18 @@ struct FindingFilter {
 /// idle ones, oldest first. @returns findings where one at or over fail_on is open, else done.
 ExitCode findings_list(const Config& config, const FindingFilter& filter, Format format,
                        std::ostream& out);
+
+/// What findings_list.sql takes for a filter. @param limit none: all.
+Params findings_list_params(Session& session, const FindingFilter& filter,
+                            std::optional<std::int64_t> limit);
+
+/// `keyrota findings list --ocsf`: the same findings as events of the Open Cybersecurity Schema
+/// Framework, a line each.
+ExitCode findings_list_ocsf(const Config& config, const FindingFilter& filter, std::ostream& out);
+
+/// `keyrota findings controls`: the clauses of standards and the checks that speak to them.
+/// @param check_id only those of this check; empty: all.
+ExitCode findings_controls(const std::string& check_id, Format format, std::ostream& out);
 
 /// `keyrota findings show FINDING`: a uid, or the beginning of one.
 ExitCode findings_show(const Config& config, const std::string& finding, Format format,

@@ -6,7 +6,8 @@ select f.uid, f.check_id, f.severity::bigint as severity, f.status, f.key_id, f.
        coalesce(w.approved_by, f.decided_by) as decided_by, coalesce(w.reason, f.decided_why) as decided_why,
        w.name as waiver, keyrota.micros(w.expires_at) as waived_until, f.evidence::text as evidence,
        k.prefix || '...' || k.hint as masked, k.name, k.environment, o.email as owner, t.name as team,
-       keyrota.micros(a.last_used_at) as last_used_at
+       keyrota.micros(a.last_used_at) as last_used_at, keyrota.micros(greatest(f.changed_at, f.decided_at, f.resolved_at)) as changed_at,
+       o.name as owner_name, to_json(k.scopes)::text as scopes, k.type
   from keyrota.finding f
   left join keyrota.waiver w on f.status = 'waived' and w.waiver_id = f.waiver_id
   left join keyrota.api_key k on k.key_id = f.key_id
@@ -15,6 +16,7 @@ select f.uid, f.check_id, f.severity::bigint as severity, f.status, f.key_id, f.
   left join keyrota.team t on t.team_id = o.team_id
  where (cast(:status as text) = 'all' or f.status = :status or (:status = 'unresolved' and f.status <> 'resolved'))
    and (cast(:check_id as text) is null or f.check_id = :check_id)
+   and (cast(:checks as text[]) is null or f.check_id = any (cast(:checks as text[])))
    and (cast(:key_id as bigint) is null or f.key_id = :key_id)
    and (cast(:owner as text) is null or lower(o.email) = lower(:owner))
    and (cast(:team as text) is null or t.name = :team)

@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <optional>
 #include <regex>
+#include <set>
 #include <sstream>
 
 #include "support/program.h"
@@ -24,6 +26,11 @@ struct TypedLine {
     std::string command;  // `keyrota ...`, as a shell takes it
     int exit_code = 0;    // what the page says: `# exits 8`
 };
+
+std::string contents(const fs::path& file) {
+    std::ifstream in(file);
+    return {std::istreambuf_iterator<char>(in), {}};
+}
 
 bool begins_with_keyrota(const std::string& line) {
     static const std::regex pattern(R"(^(\$ )?(\w+=\S* )*(build/|\./build/)?keyrota( .*)?$)");
@@ -139,6 +146,28 @@ TEST(Docs, EveryLineForKeyrotaWorksInOrderOnAFreshEmbeddedDatabase) {
             EXPECT_EQ(outcome.exit_code, line.exit_code) << outcome.out << outcome.errors;
         }
     }
+}
+
+// Every test that a page of the documentation calls upon as `Suite.Name` is one.
+TEST(Docs, TheTestsThatThePageOnSecurityNamesExist) {
+    const fs::path source = KEYROTA_SOURCE_DIR;
+    static const std::regex declared(R"(TEST(?:_F)?\((\w+), (\w+)\))");
+    std::set<std::string> tests;
+    for (const auto& entry : fs::recursive_directory_iterator(source / "tests")) {
+        if (entry.path().extension() != ".cpp") continue;
+        const std::string text = contents(entry.path());
+        for (std::sregex_iterator it(text.begin(), text.end(), declared), end; it != end; ++it)
+            tests.insert((*it)[1].str() + "." + (*it)[2].str());
+    }
+    static const std::regex named(R"(`([A-Z]\w*\.[A-Z]\w+)`)");
+    const std::string page = contents(source / "docs/SECURITY.md");
+    int total = 0;
+    for (std::sregex_iterator it(page.begin(), page.end(), named), end; it != end; ++it) {
+        if ((*it)[1] == "Schema.IsSo") continue;  // the page's example of such a name
+        ++total;
+        EXPECT_EQ(tests.count((*it)[1]), 1U) << (*it)[1];
+    }
+    EXPECT_GT(total, 40);
 }
 
 }  // namespace

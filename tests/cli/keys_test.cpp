@@ -142,6 +142,29 @@ TEST_F(Keys, ANameIsStoredInAnyScriptOrRefused) {
                 AllOf(HasSubstr(",'=cmd|'/c calc'!A1,"), HasSubstr(R"(,"""quoted"", 'so'",)")));
 }
 
+TEST_F(Keys, ACredentialReportHasALineAKeyWithTheChecksThatHoldForItGravestFirst) {
+    given_key({.name = "bare", .status = "expired"});
+    execute(
+        "update keyrota.api_key set created_at = now() - interval '10 days' where name = 'bare'");
+    for (const char* finding :
+         {"'KEY-NO-EXPIRY', 'open', null, 2, null", "'KEY-SCOPE-ADMIN', 'waived', null, 4, null",
+          "'KEY-UNUSED', 'resolved', 'absence', 3, now()"})
+        execute(fmt::format(
+            "insert into keyrota.finding (key_id, uid, opened_at, changed_at, run_id, check_id, "
+            "status, resolution, severity, resolved_at) select key_id, 'kf_' || md5('{}'), now(), "
+            "now(), 1, {} from keyrota.api_key where name = 'bare'",
+            std::string(finding).substr(1, 8), finding));
+    const Outcome report = keyrota({"keys", "list", "--name", "bare", "--credential-report"});
+    EXPECT_EQ(report.exit_code, 0) << report.errors;
+    EXPECT_THAT(report.out,
+                ::testing::MatchesRegex(
+                    "key_id,key,name,type,environment,source,owner,team,key_active,status,"
+                    "created_time,age_days,last_used_time,expires_time,scopes,findings\r\n"
+                    "[0-9]+,sk_live_...abcd,bare,secret,production,native,N/A,N/A,FALSE,expired,"
+                    "[^,]+,10,N/A,N/A,,KEY-SCOPE-ADMIN KEY-NO-EXPIRY\r\n"));
+    expect_refused({"keys", "list", "--credential-report", "--json"}, "a format of its own", "");
+}
+
 TEST_F(Keys, TheScopesThatAreKnownComeFromTheConfiguration) {
     const Environment scopes{{"KEYROTA_KEYS_SCOPES", "read:orders,ship"}};
     const Arguments words{"keys", "create", "--owner", "1",        "--name",

@@ -3,7 +3,10 @@
 -- order, and a page costs a page however many keys there are; any other order sorts what the filter lets through.
 select key_id, source, external_id, name, type, environment, prefix, hint, masked, scopes, scope_words, service_plan,
        limit_per_minute, owner, owner_name, team, status, created_at, expires_at, last_used_at, age_days, place_number,
-       place_text
+       place_text,
+       case when cast(:with_findings as int) = 1
+            then (select string_agg(f.check_id, ' ' order by f.severity desc, f.check_id) from keyrota.finding f
+                   where f.key_id = keys.key_id and f.status <> 'resolved') end as findings
   from (select k.key_id, k.source, k.name, k.type, k.environment, k.prefix, k.hint, k.prefix || '...' || k.hint as masked,
                to_json(k.scopes)::text as scopes, array_to_string(k.scopes, ' ') as scope_words, p.name as service_plan,
                coalesce(k.rate_limit_per_minute, p.requests_per_minute)::bigint as limit_per_minute, o.email as owner,

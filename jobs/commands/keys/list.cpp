@@ -127,6 +127,46 @@ ExitCode keys_list(const Config& config, const KeyFilter& filter, const KeyOrder
     return ExitCode::done;
 }
 
+ExitCode keys_credential_report(const Config& config, const KeyFilter& filter,
+                                const KeyOrder& order, std::ostream& out) {
+    KeyOrder all = order;
+    all.with_findings = true;
+    if (all.limit && *all.limit == 0) all.limit.reset();
+    const auto or_none = [](Cell cell) {
+        return std::holds_alternative<std::monostate>(cell) ? Cell("N/A") : cell;
+    };
+    Session session = open_session(config, Access::runner);
+    Listing listing(out, Format::csv,
+                    {{"key_id"},
+                     {"key"},
+                     {"name"},
+                     {"type"},
+                     {"environment"},
+                     {"source"},
+                     {"owner"},
+                     {"team"},
+                     {"key_active"},
+                     {"status"},
+                     {"created_time"},
+                     {"age_days"},
+                     {"last_used_time"},
+                     {"expires_time"},
+                     {"scopes"},
+                     {"findings"}});
+    Transaction reading(session);
+    for_each_key(session, filter, all, [&](const Row& key) {
+        listing.row(
+            {key.int64("key_id"), key.text("masked"), key.text("name"), key.text("type"),
+             key.text("environment"), key.text("source"), or_none(text_cell(key, "owner")),
+             or_none(text_cell(key, "team")), key.text("status") == "active" ? "TRUE" : "FALSE",
+             key.text("status"), instant_cell(key, "created_at"), key.int64("age_days"),
+             or_none(instant_cell(key, "last_used_at")), or_none(instant_cell(key, "expires_at")),
+             key.text("scope_words"), text_cell(key, "findings")});
+    });
+    listing.end();
+    return ExitCode::done;
+}
+
 ExitCode keys_export(const Config& config, const KeyFilter& filter, ExportFormat format,
                      const std::filesystem::path& file, std::ostream& out) {
     Session session = open_session(config, Access::runner);

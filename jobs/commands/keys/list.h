@@ -15,6 +15,10 @@ namespace keyrota {
 ExitCode keys_list(const Config& config, const KeyFilter& filter, const KeyOrder& order,
                    Format format, std::ostream& out);
 
+/// `keyrota keys list --credential-report`: CSV, a line a key, as auditors know it from AWS.
+ExitCode keys_credential_report(const Config& config, const KeyFilter& filter,
+                                const KeyOrder& order, std::ostream& out);
+
 enum class ExportFormat { csv, jsonl };
 
 /// `keyrota keys export`: the columns that import reads, by key_id; no secret hash. Into a file of

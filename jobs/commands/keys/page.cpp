@@ -49,6 +49,7 @@ Params page_params(Session& session, const KeyFilter& filter, const KeyOrder& or
             {"after", after.key_id},
             {"after_number", after.number},
             {"after_text", after.text},
+            {"with_findings", order.with_findings ? 1 : 0},
             {"limit", order.limit}};
 }
 

@@ -32,6 +32,7 @@ struct KeyOrder {
     bool descending = false;
     std::optional<std::int64_t> after{};  // the key behind which it goes on
     std::optional<std::int64_t> limit{};
+    bool with_findings = false;  // the checks that hold for each key, gravest first
 };
 
 /// Hands the keys over, row by row as keys_page.sql has them, in the caller's open transaction.
