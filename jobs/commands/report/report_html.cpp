@@ -8,6 +8,7 @@
 
 #include "commands/report/charts.h"
 #include "commands/report/report_page.h"
+#include "finding/control.h"
 #include "finding/severity.h"
 #include "notify/advice.h"
 #include "notify/figures.h"
@@ -102,6 +103,14 @@ void set_parts(Data& data, const std::vector<std::int64_t>& values, std::int64_t
         parts << part;
     }
     data.set("parts", parts);
+}
+
+// The clauses that a check speaks to, as our reading.
+std::string clauses_of(const std::string& check_id) {
+    std::string clauses;
+    for (const Control* control : controls_of(check_id))
+        clauses += std::string(clauses.empty() ? "" : ", ") + control->id;
+    return clauses.empty() ? "none" : clauses;
 }
 
 // What a check means and asks for, of a key that has no name here.
@@ -208,6 +217,7 @@ void add_findings(Data& page, const ReportFacts& facts) {
         set(row, "waived", check.waived);
         set(row, "oldest", day_of(check.oldest_at));
         set(row, "why", fill_in(advice_for(check.check_id).why, any_key()));
+        set(row, "controls", clauses_of(check.check_id));
         checks << row;
     }
     set_flag(page, "has_checks", !facts.checks.empty());

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "commands/report/report_page.h"
+#include "finding/control.h"
 #include "finding/severity.h"
 
 namespace keyrota {
@@ -110,7 +111,11 @@ Fields findings(const ReportFacts& facts) {
                      .set("open", check.open)
                      .set("acknowledged", check.acknowledged)
                      .set("waived", check.waived)
-                     .instant("oldest_at", check.oldest_at);
+                     .instant("oldest_at", check.oldest_at)
+                     .set("controls",
+                          list_of(controls_of(check.check_id), [](const Control* control) -> Var {
+                              return std::string(control->id);
+                          }));
              }));
 }
 
