@@ -1,0 +1,29 @@
+// The main job under valgrind, which sees what no sanitizer does: uninitialised memory, and
+// libraries as they are.
+
+#include <gtest/gtest.h>
+
+#include "support/program.h"
+
+namespace keyrota::test {
+namespace {
+
+class Valgrind : public ProgramTest {};
+
+TEST_F(Valgrind, TheMainJobUsesNoMemoryThatIsNotItsOwnOrNotSetAndLosesNone) {
+#if defined(__SANITIZE_ADDRESS__)
+    GTEST_SKIP() << "valgrind cannot run what AddressSanitizer instruments";
+#endif
+    given_keys(300, {.name = "due", .expires_at = kNow});
+    given_keys(300, {.name = "good", .expires_at = kNow + std::chrono::hours(24 * 36500)});
+    Arguments argv{"/usr/bin/valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full",
+                   "--errors-for-leak-kinds=definite"};
+    for (const std::string& word : keyrota_argv({"run", "expire-keys"})) argv.push_back(word);
+    const Outcome outcome = test::run(argv, {.environment = environment()});
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_EQ(outcome.errors, "");
+    EXPECT_EQ(number("select count(*) from keyrota.api_key_state where status = 'expired'"), 300);
+}
+
+}  // namespace
+}  // namespace keyrota::test
