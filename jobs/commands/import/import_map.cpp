@@ -11,6 +11,7 @@
 #include <set>
 
 #include "config/options.h"
+#include "config/yaml_complaints.h"
 #include "error/error.h"
 #include "error/suggestion.h"
 #include "import_maps.h"
@@ -24,44 +25,19 @@ const std::vector<std::string> kSource{"column", "text", "values", "time_format"
 // Reads one map; complains of everything that is wrong with it.
 class Reader {
   public:
-    Reader(const ImportKind& kind, std::string file) : kind_(kind), file_(std::move(file)) {
-        map_.name = file_;
+    Reader(const ImportKind& kind, std::string file) : kind_(kind), complaints_(file) {
+        map_.name = std::move(file);
     }
 
     ImportMap read(const std::string& text) {
-        try {
-            top(YAML::Load(text));
-        } catch (const YAML::Exception& error) {
-            complain(error.mark, "not valid YAML: " + error.msg.substr(0, error.msg.find(':')));
-        }
-        if (complaints_.empty()) return std::move(map_);
-        throw Error(ExitCode::config, fmt::format("{}", fmt::join(complaints_, "\n")));
+        complaints_.read(text, [this](const YAML::Node& node) { top(node); });
+        return std::move(map_);
     }
 
   private:
     void complain(const YAML::Mark& mark, const std::string& message,
                   const std::string& hint = "") {
-        complaints_.push_back(fmt::format("{}:{}:{}: {}{}{}", file_, std::max(mark.line, 0) + 1,
-                                          std::max(mark.column, 0) + 1, message,
-                                          hint.empty() ? "" : "\n  HINT: ", hint));
-    }
-
-    // Whether the name may stand here and stands here for the first time.
-    bool is_known(const YAML::Node& name, const std::vector<std::string>& known,
-                  std::set<std::string>& seen) {
-        if (!name.IsScalar()) {
-            complain(name.Mark(), "the name of an option must be a text");
-            return false;
-        }
-        if (std::find(known.begin(), known.end(), name.Scalar()) == known.end()) {
-            std::string hint = did_you_mean(name.Scalar(), known);
-            if (hint.empty()) hint = fmt::format("Known here: {}.", fmt::join(known, ", "));
-            complain(name.Mark(), "unknown option " + in_quotes(name.Scalar()), hint);
-            return false;
-        }
-        if (seen.insert(name.Scalar()).second) return true;
-        complain(name.Mark(), name.Scalar() + " is set twice");
-        return false;
+        complaints_.add(mark, message, hint);
     }
 
     std::optional<std::string> text_of(const YAML::Node& node, const YAML::Node& name) {
@@ -75,7 +51,7 @@ class Reader {
         if (!node.IsMap()) return complain(node.Mark(), "a map must be a mapping");
         std::set<std::string> seen;
         for (const auto& entry : node) {
-            if (!is_known(entry.first, kTop, seen)) continue;
+            if (!complaints_.is_known(entry.first, kTop, seen)) continue;
             const std::string& name = entry.first.Scalar();
             if (name == "other_columns")
                 other_columns(entry.first, entry.second);
@@ -87,7 +63,7 @@ class Reader {
                 complain(entry.first.Mark(),
                          fmt::format("this is a map of {}, not of {}", name, kind_.name));
         }
-        if (complaints_.empty() && map_.entries.empty())
+        if (complaints_.is_empty() && map_.entries.empty())
             complain(node.Mark(),
                      fmt::format("{} is missing: which columns make what", kind_.name));
     }
@@ -130,7 +106,7 @@ class Reader {
         made.fields.resize(kind_.fields.size());
         std::set<std::string> seen;
         for (const auto& line : node) {
-            if (!is_known(line.first, known, seen)) continue;
+            if (!complaints_.is_known(line.first, known, seen)) continue;
             const std::string& name = line.first.Scalar();
             if (name == "needs") {
                 if (const auto column = text_of(line.second, line.first))
@@ -161,7 +137,7 @@ class Reader {
         bool optional = false;
         std::set<std::string> seen;
         for (const auto& line : node) {
-            if (!is_known(line.first, kSource, seen)) continue;
+            if (!complaints_.is_known(line.first, kSource, seen)) continue;
             const std::string& option = line.first.Scalar();
             if (option == "values") {
                 values(line.first, line.second, made);
@@ -230,9 +206,8 @@ class Reader {
     }
 
     const ImportKind& kind_;
-    std::string file_;
     ImportMap map_;
-    std::vector<std::string> complaints_;
+    YamlComplaints complaints_;
 };
 
 std::string text_of_file(const std::string& path) {

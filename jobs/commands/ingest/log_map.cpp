@@ -12,6 +12,7 @@
 #include <set>
 
 #include "config/options.h"
+#include "config/yaml_complaints.h"
 #include "error/error.h"
 #include "error/suggestion.h"
 #include "gateways.h"
@@ -28,39 +29,17 @@ const std::vector<std::string> kTimeNames{"iso", "unix", "unix_ms", "unix_us", "
 // Reads one map; complains of everything that is wrong with it.
 class LogMapReader {
   public:
-    explicit LogMapReader(std::string name) { map_.name = std::move(name); }
+    explicit LogMapReader(std::string name) : complaints_(name) { map_.name = std::move(name); }
 
     LogMap read(const std::string& text) {
-        try {
-            top(YAML::Load(text));
-        } catch (const YAML::Exception& error) {
-            complain(error.mark, "not valid YAML: " + error.msg.substr(0, error.msg.find(':')));
-        }
-        if (complaints_.empty()) return std::move(map_);
-        throw Error(ExitCode::config, fmt::format("{}", fmt::join(complaints_, "\n")));
+        complaints_.read(text, [this](const YAML::Node& node) { top(node); });
+        return std::move(map_);
     }
 
   private:
     void complain(const YAML::Mark& mark, const std::string& message,
                   const std::string& hint = "") {
-        complaints_.push_back(fmt::format("{}:{}:{}: {}{}{}", map_.name, std::max(mark.line, 0) + 1,
-                                          std::max(mark.column, 0) + 1, message,
-                                          hint.empty() ? "" : "\n  HINT: ", hint));
-    }
-
-    // Whether the name may stand here and stands here for the first time.
-    bool is_known(const YAML::Node& name, const std::vector<std::string>& known,
-                  std::set<std::string>& seen) {
-        const std::string text = name.IsScalar() ? name.Scalar() : "";
-        if (std::find(known.begin(), known.end(), text) == known.end()) {
-            std::string hint = did_you_mean(text, known);
-            if (hint.empty()) hint = fmt::format("Known here: {}.", fmt::join(known, ", "));
-            complain(name.Mark(), "unknown option " + in_quotes(text), hint);
-            return false;
-        }
-        if (seen.insert(text).second) return true;
-        complain(name.Mark(), text + " is set twice");
-        return false;
+        complaints_.add(mark, message, hint);
     }
 
     void top(const YAML::Node& node) {
@@ -69,7 +48,7 @@ class LogMapReader {
         known.insert(known.end(), kOtherNames.begin(), kOtherNames.end());
         std::set<std::string> seen;
         for (const auto& entry : node) {
-            if (!is_known(entry.first, known, seen)) continue;
+            if (!complaints_.is_known(entry.first, known, seen)) continue;
             const std::string& name = entry.first.Scalar();
             const auto found = std::find(kFieldNames.begin(), kFieldNames.end(), name);
             if (found != kFieldNames.end())
@@ -77,7 +56,7 @@ class LogMapReader {
             else
                 other(name, entry.second);
         }
-        if (complaints_.empty()) require(node);
+        if (complaints_.is_empty()) require(node);
     }
 
     void require(const YAML::Node& node) {
@@ -129,7 +108,7 @@ class LogMapReader {
         std::set<std::string> seen;
         std::vector<std::string> path;
         for (const auto& line : node) {
-            if (!is_known(line.first, kPlaceNames, seen)) continue;
+            if (!complaints_.is_known(line.first, kPlaceNames, seen)) continue;
             const std::string& option = line.first.Scalar();
             if (option == "values")
                 values(field, line.second);
@@ -184,7 +163,7 @@ class LogMapReader {
     }
 
     LogMap map_;
-    std::vector<std::string> complaints_;
+    YamlComplaints complaints_;
 };
 
 std::string text_of_map(const std::string& path) {
