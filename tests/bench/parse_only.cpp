@@ -1,5 +1,5 @@
-// The floor of `./dev bench ingest`: reads JSON lines and parses each with simdjson, and does nothing with it.
-// usage: parse_only FILE; prints how many lines were objects.
+// The floor of `./dev bench ingest`: reads JSON lines and parses each with simdjson, and does
+// nothing with it. usage: parse_only FILE; prints how many lines were objects.
 
 #include <fcntl.h>
 #include <simdjson.h>
@@ -20,7 +20,8 @@ int main(int, char** argv) {
         end += static_cast<std::size_t>(got);
         std::size_t begin = 0;
         while (const void* found = std::memchr(buffer.data() + begin, '\n', end - begin)) {
-            const auto length = static_cast<std::size_t>(static_cast<const char*>(found) - buffer.data()) - begin;
+            const auto length =
+                static_cast<std::size_t>(static_cast<const char*>(found) - buffer.data()) - begin;
             lines += parser.parse(buffer.data() + begin, length, false).is_object() ? 1 : 0;
             begin += length + 1;
         }

@@ -78,7 +78,8 @@ void import(std::string_view input, FileFormat format) {
         for (const MapEntry& entry : map.entries) {
             KeyRow row;
             if (!values.begin(record, entry)) continue;
-            if (read_key_row(values, {"Free", "Basic", "Pro", "Enterprise"}, "ada@example.com", row))
+            if (read_key_row(values, {"Free", "Basic", "Pro", "Enterprise"}, "ada@example.com",
+                             row))
                 demand(!row.external_id.empty(), "a key without an id was taken");
         }
     });
