@@ -55,7 +55,8 @@ std::int64_t minute_of(const Parts& p) {
                                            std::chrono::day(static_cast<unsigned>(*p.day))};
     if (!date.ok()) return -1;
     const std::int64_t days = std::chrono::sys_days(date).time_since_epoch().count();
-    const std::int64_t minute = days * 1440 + *p.hour * 60 + *p.minute - *p.zone;
+    const std::int64_t hour = days * 24 + *p.hour;
+    const std::int64_t minute = hour * 60 + *p.minute - *p.zone;
     return minute < 0 || minute >= kFarthest / 60 ? -1 : minute;
 }
 

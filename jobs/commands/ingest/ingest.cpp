@@ -21,7 +21,7 @@ namespace keyrota {
 namespace {
 
 std::string gateway_of(const IngestOptions& options, const LogMap& map) {
-    const std::string gateway =
+    std::string gateway =
         options.gateway.empty() ? std::filesystem::path(map.name).stem().string() : options.gateway;
     if (const auto why = why_no_name(gateway))
         throw Error(ExitCode::usage, fmt::format("--gateway: {}", *why));

@@ -132,7 +132,7 @@ ExitCode keys_credential_report(const Config& config, const KeyFilter& filter,
     KeyOrder all = order;
     all.with_findings = true;
     if (all.limit && *all.limit == 0) all.limit.reset();
-    const auto or_none = [](Cell cell) {
+    const auto or_none = [](const Cell& cell) {
         return std::holds_alternative<std::monostate>(cell) ? Cell("N/A") : cell;
     };
     Session session = open_session(config, Access::runner);
