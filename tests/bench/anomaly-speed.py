@@ -14,7 +14,7 @@ import time
 from datetime import datetime, timedelta, timezone
 from statistics import median
 
-from bench_cluster import BenchCluster, BenchError, load_average, run_as_program
+from bench_cluster import BenchCluster, BenchError, instant, run_as_program, say
 from bench_figures import at_most, conclude, no_more_than, spread
 from key_data import fill
 
@@ -55,10 +55,6 @@ update keyrota.detector_state s
  where s.key_id = w.key_id
 """
 TABLES = ["keyrota." + name for name in ("detector_state", "usage_hour", "finding", "plan_item", "job_run", "run_check")]
-
-
-def say(text):
-    print(f"{time.strftime('%H:%M:%S')} [{load_average()}] {text}", flush=True)
 
 
 def parse_arguments():
@@ -155,10 +151,6 @@ class AnomalySpeedBench:
         self.figures.append(at_most(f"an hour ({self.label})", spread(whole), spread(floor),
                                     median(w / f for w, f in zip(whole, floor)), 1.6))
         self.figures.append(no_more_than("peak RSS of runs", self.cluster.peak_rss_kib / 1024, 128, "MiB"))
-
-
-def instant(as_of):
-    return as_of.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def run(options):

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from bench_cluster import BenchCluster, BenchError, load_average, run_as_program
+from bench_cluster import BenchCluster, BenchError, load_average, run_as_program, say
 from bench_figures import Figure, at_most, conclude, no_more_than, spread
 
 FLOOR = """
@@ -40,10 +40,6 @@ select i, %(block_id)s,
 """
 LOADERS = 2
 METHODS = ("floor", "binary", "verify")
-
-
-def say(text):
-    print(f"{time.strftime('%H:%M:%S')} [{load_average()}] {text}", flush=True)
 
 
 def cpu_of(stat):

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from statistics import median
 
-from bench_cluster import BenchCluster, BenchError, load_average, run_as_program
+from bench_cluster import BenchCluster, BenchError, instant, run_as_program, say
 from bench_figures import at_most, conclude, no_more_than, spread
 from key_data import KEYS, fill
 
@@ -55,10 +55,6 @@ KNOWN = (
 )
 TABLES = ["keyrota." + name for name in ("api_key", "api_key_state", "api_key_activity", "usage_scope", "finding", "plan_item",
                                          "job_run", "run_check")]
-
-
-def say(text):
-    print(f"{time.strftime('%H:%M:%S')} [{load_average()}] {text}", flush=True)
 
 
 def parse_arguments():
@@ -156,10 +152,6 @@ def count_of(path):
     statement = re.sub(r"--.*", "", path.read_text()).replace("%", "%%")
     bound = re.sub(r":(as_of|silent_after_us)\b", r"%(\1)s", statement)
     return f"select count(*) from ({bound}) found"
-
-
-def instant(as_of):
-    return as_of.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def run(options):

@@ -49,6 +49,16 @@ def load_average():
     return " ".join(f"{load:.2f}" for load in os.getloadavg())
 
 
+def say(text):
+    """For people, with the time and what else the machine does."""
+    print(f"{time.strftime('%H:%M:%S')} [{load_average()}] {text}", flush=True)
+
+
+def instant(as_of):
+    """As --as-of takes it."""
+    return as_of.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _peak_of(process):
     """VmHWM in KiB, 0 when the process is gone."""
     try:

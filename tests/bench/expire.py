@@ -13,7 +13,7 @@ from datetime import timedelta
 from statistics import median
 
 import expire_methods as methods
-from bench_cluster import BenchCluster, BenchError, load_average, run_as_program
+from bench_cluster import BenchCluster, BenchError, load_average, run_as_program, say
 from bench_figures import at_least, at_most, conclude, no_more_than, percentile, spread
 from expire_data import BASE, MEASURED_TABLES, dataset_for, load
 from gateway_lookups import GatewayLookups
@@ -22,10 +22,6 @@ ROW_LOOP_SIZE = 20_000
 LOOKUPS_A_SECOND = 200
 GOALS = {"clustered": {"apply": 0.80, "whole": 0.65}, "scattered": {"apply": 0.65, "whole": 0.50}}
 METHODS = {"floor": methods.floor, "row loop": methods.row_loop, "keyrota": methods.keyrota}
-
-
-def say(text):
-    print(f"{time.strftime('%H:%M:%S')} [{load_average()}] {text}", flush=True)
 
 
 def parse_arguments():

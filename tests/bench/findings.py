@@ -13,7 +13,7 @@ import time
 from datetime import datetime, timedelta, timezone
 from statistics import median
 
-from bench_cluster import BenchCluster, BenchError, load_average, run_as_program
+from bench_cluster import BenchCluster, BenchError, instant, run_as_program, say
 from bench_figures import at_most, conclude, no_more_than, spread
 from key_data import fill
 
@@ -40,10 +40,6 @@ select count(*)
    and s.expires_at <= %(as_of)s + (select max(before) from unnest(p.expiry_notice_before) before)
 """
 TABLES = ["keyrota." + name for name in ("api_key", "api_key_state", "finding", "plan_item", "job_run", "run_check")]
-
-
-def say(text):
-    print(f"{time.strftime('%H:%M:%S')} [{load_average()}] {text}", flush=True)
 
 
 def parse_arguments():
@@ -138,10 +134,6 @@ class FindingsBench:
                                     median(whole) / median(floor), 2))
         self.figures.append(no_more_than("WAL of an unchanged night", max(n["wal_bytes"] for n in later) / 1024, 256, "KiB"))
         self.figures.append(no_more_than("peak RSS of runs", self.cluster.peak_rss_kib / 1024, 64, "MiB"))
-
-
-def instant(as_of):
-    return as_of.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def run(options):

@@ -13,7 +13,7 @@ import argparse
 import json
 import time
 
-from bench_cluster import BenchCluster, BenchError, load_average, run_as_program
+from bench_cluster import BenchCluster, BenchError, run_as_program, say
 from bench_figures import Figure, at_least, conclude, no_more_than
 from key_data import OWNERS
 
@@ -44,10 +44,6 @@ TABLES = {
     "audit_entry": "key_id, block_id, payload",
 }
 MADE_OF_HASHES = ("api_key_external", "api_key_secret")  # the import writes them in the order of their indexes
-
-
-def say(text):
-    print(f"{time.strftime('%H:%M:%S')} [{load_average()}] {text}", flush=True)
 
 
 def parse_arguments():

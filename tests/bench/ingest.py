@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from bench_cluster import BenchCluster, BenchError, load_average, run_as_program, run_program
+from bench_cluster import BenchCluster, BenchError, run_as_program, run_program, say
 from bench_figures import at_least, conclude, no_more_than, spread
 
 KEYS = """
@@ -36,10 +36,6 @@ reduce (inputs | try fromjson catch empty | objects | select(.key_id != "-" and 
 """
 STATUS = ["200"] * 90 + ["404"] * 5 + ["429"] * 2 + ["500"] * 2 + ["503"]
 SCOPES = ["read:experiences", "write:experiences", "read:consumers", "read:analytics"]
-
-
-def say(text):
-    print(f"{time.strftime('%H:%M:%S')} [{load_average()}] {text}", flush=True)
 
 
 def parse_arguments():

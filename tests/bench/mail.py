@@ -18,7 +18,7 @@ import subprocess
 import time
 from statistics import median
 
-from bench_cluster import BenchCluster, BenchError, load_average, run_as_program, run_program
+from bench_cluster import BenchCluster, BenchError, load_average, run_as_program, run_program, say
 from bench_figures import Figure, at_least, conclude, no_more_than, spread
 
 SINK, SOURCE = "/usr/sbin/smtp-sink", "/usr/sbin/smtp-source"
@@ -35,10 +35,6 @@ AGAIN = """
 update keyrota.message set state = 'pending', tries = 0, sent_at = null, last_answer = null, next_try_at = '2026-01-01'
 """
 METHODS = ("source", "keyrota")
-
-
-def say(text):
-    print(f"{time.strftime('%H:%M:%S')} [{load_average()}] {text}", flush=True)
 
 
 def parse_arguments():

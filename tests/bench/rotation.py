@@ -14,7 +14,7 @@ import time
 from datetime import datetime, timezone
 from statistics import median
 
-from bench_cluster import BenchCluster, BenchError, load_average, run_as_program
+from bench_cluster import BenchCluster, BenchError, run_as_program, say
 from bench_figures import Figure, at_most, conclude, no_more_than, spread
 from key_data import fill
 
@@ -40,10 +40,6 @@ select key_id, %(block)s,
   from ended
 """
 TABLES = ["keyrota." + name for name in ("api_key", "api_key_state", "api_key_secret", "rotation", "finding", "audit_entry")]
-
-
-def say(text):
-    print(f"{time.strftime('%H:%M:%S')} [{load_average()}] {text}", flush=True)
 
 
 def parse_arguments():

@@ -14,7 +14,7 @@ import threading
 import time
 from statistics import median
 
-from bench_cluster import BenchCluster, BenchError, load_average, run_as_program
+from bench_cluster import BenchCluster, BenchError, run_as_program, say
 from bench_figures import at_least, at_most, conclude, no_more_than, spread
 
 SAMPLES_A_KEY = 11  # ten million samples of 909,000 keys, as in the goal
@@ -44,10 +44,6 @@ select key_id, date_trunc('hour', at), sum(requests), sum(client_errors), sum(se
 INSERT = ("insert into keyrota.usage_sample (key_id, at, gateway, requests, scope, network)"
           " values (1, now(), 'edge-0', 1, 'read:analytics', '10.0.0.0/24')")
 TABLES = ["keyrota." + n for n in ("usage_sample", "usage_hour", "usage_scope", "usage_network", "api_key_activity")]
-
-
-def say(text):
-    print(f"{time.strftime('%H:%M:%S')} [{load_average()}] {text}", flush=True)
 
 
 def parse_arguments():

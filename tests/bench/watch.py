@@ -13,7 +13,7 @@ import time
 from datetime import datetime, timedelta, timezone
 from statistics import median
 
-from bench_cluster import BenchCluster, BenchError, load_average, run_as_program
+from bench_cluster import BenchCluster, BenchError, instant, run_as_program, say
 from bench_figures import at_most, conclude, no_more_than, spread
 from key_data import fill
 
@@ -50,10 +50,6 @@ select count(*) from (
      group by key_id) keys
 """
 TABLES = ["keyrota." + name for name in ("api_key", "api_key_state", "usage_hour", "finding", "plan_item", "job_run", "run_check")]
-
-
-def say(text):
-    print(f"{time.strftime('%H:%M:%S')} [{load_average()}] {text}", flush=True)
 
 
 def parse_arguments():
@@ -139,10 +135,6 @@ class WatchBench:
         self.figures.append(at_most(f"first hour, {first['opened']:,} findings opened", f"{first['whole_s']:.2f} s",
                                     f"{first['floor_s']:.2f} s", first["whole_s"] / first["floor_s"], 3))
         self.figures.append(no_more_than("peak RSS of runs", self.cluster.peak_rss_kib / 1024, 64, "MiB"))
-
-
-def instant(as_of):
-    return as_of.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def run(options):

@@ -4,12 +4,9 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <set>
 
+#include "commands/map_file.h"
 #include "config/options.h"
 #include "config/yaml_complaints.h"
 #include "error/error.h"
@@ -210,20 +207,6 @@ class Reader {
     YamlComplaints complaints_;
 };
 
-std::string text_of_file(const std::string& path) {
-    std::ifstream in(path);
-    std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    if (!in.is_open() || in.bad())
-        throw Error(ExitCode::config,
-                    fmt::format("{}: the map cannot be read: {}", path, std::strerror(errno)));
-    return text;
-}
-
-bool is_path(const std::string& given) {
-    return given.find('/') != std::string::npos || given.ends_with(".yaml") ||
-           given.ends_with(".yml");
-}
-
 }  // namespace
 
 bool ImportMap::names(std::size_t field) const {
@@ -246,7 +229,7 @@ const ImportKind& owners_kind() {
 }
 
 ImportMap load_import_map(const std::string& given, const ImportKind& kind) {
-    if (is_path(given)) return Reader(kind, given).read(text_of_file(given));
+    if (is_map_file(given)) return Reader(kind, given).read(read_map_file(given));
     const bool of_keys = kind.name == std::string_view("keys");
     const std::string plain = of_keys ? "plain" : "plain-owners";
     const std::string name = given.empty() ? plain : given;

@@ -5,12 +5,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <set>
 
+#include "commands/map_file.h"
 #include "config/options.h"
 #include "config/yaml_complaints.h"
 #include "error/error.h"
@@ -166,15 +163,6 @@ class LogMapReader {
     YamlComplaints complaints_;
 };
 
-std::string text_of_map(const std::string& path) {
-    std::ifstream in(path);
-    std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    if (!in.is_open() || in.bad())
-        throw Error(ExitCode::config,
-                    fmt::format("{}: the map cannot be read: {}", path, std::strerror(errno)));
-    return text;
-}
-
 }  // namespace
 
 bool LogMap::has(LogField field) const {
@@ -187,8 +175,7 @@ bool LogMap::means_nothing(std::string_view text) const {
 }
 
 LogMap load_log_map(const std::string& given, LogFormat format) {
-    if (given.find('/') != std::string::npos || given.ends_with(".yaml") || given.ends_with(".yml"))
-        return LogMapReader(given).read(text_of_map(given));
+    if (is_map_file(given)) return LogMapReader(given).read(read_map_file(given));
     const std::string plain = format == LogFormat::combined ? "combined" : "plain";
     const std::string name = given.empty() ? plain : given;
     std::vector<std::string> names;

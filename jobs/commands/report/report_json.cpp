@@ -27,6 +27,7 @@ class Fields {
     Fields& text(const char* name, const std::string& text) {
         return set(name, text.empty() ? Var() : Var(text));
     }
+    // So that a list of rows is written as one expression.
     operator Var() const { return object_; }  // NOLINT(google-explicit-constructor)
     const Object::Ptr& object() const { return object_; }
 
