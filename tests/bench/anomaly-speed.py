@@ -8,7 +8,6 @@ Needs python3-psycopg2 and the program; makes a server of its own under --dir an
 about 20 GB there). Exit 0: all figures met (or --quick), 1: one missed, 2: the bench failed.
 """
 
-import argparse
 import tempfile
 import time
 from datetime import datetime, timedelta, timezone
@@ -16,6 +15,7 @@ from statistics import median
 
 from bench_cluster import BenchCluster, BenchError, instant, run_as_program, say
 from bench_figures import at_most, conclude, no_more_than, spread
+from bench_options import bench_parser
 from key_data import fill
 
 BASE = datetime(2026, 6, 1, tzinfo=timezone.utc)
@@ -58,16 +58,9 @@ TABLES = ["keyrota." + name for name in ("detector_state", "usage_hour", "findin
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--program", default="build/keyrota", help="the keyrota to measure")
+    parser = bench_parser(__doc__, quick="50,000 keys, 5,000 active, 2 hours", repeats=3)
     parser.add_argument("--keys", type=int, default=10_000_000, help="with a state")
     parser.add_argument("--active", type=int, default=1_000_000, help="with calls in the hour")
-    parser.add_argument("--repeats", type=int, default=3, help="hours")
-    parser.add_argument("--dir", default="/var/tmp", help="where the server's directory goes")
-    parser.add_argument("--keep", action="store_true", help="leave server and data where they are")
-    parser.add_argument("--out", help="write figures and every single measurement there, as JSON")
-    parser.add_argument("--quick", action="store_true",
-                        help="50,000 keys, 5,000 active, 2 hours: whether the bench works; judges no figure")
     options = parser.parse_args()
     if options.quick:
         options.keys, options.active, options.repeats = 50_000, 5_000, 2

@@ -8,7 +8,6 @@ precision depends on how many incidents there are.
 Needs python3-numpy and the program; no database. Exit 0: all figures met (or --quick), 1: one missed, 2: the bench failed.
 """
 
-import argparse
 import csv
 import resource
 import subprocess
@@ -24,6 +23,7 @@ from anomaly_data import CSV_HEADER, HOURS, SHARES, TYPES, csv_rows, make_keys
 from anomaly_methods import METHODS, error_rule
 from anomaly_score import Scores, score_raw
 from bench_figures import Figure, conclude
+from bench_options import bench_parser
 
 SENSITIVITIES = (.8, 1, 1.25, 1.5, 2)
 GOALS = {"leak": .72, "ramp": .88, "errors": .82, "drop": .82, "wake": .98, "level": .80}
@@ -34,15 +34,12 @@ def say(text):
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--program", default="build/keyrota", help="the keyrota to measure")
+    parser = bench_parser(__doc__, quick="60 keys")
     parser.add_argument("--keys", type=int, default=2000, help="for each seed")
     parser.add_argument("--seeds", type=int, nargs="+", default=[101, 102, 103])
     parser.add_argument("--sensitivities", type=float, nargs="+", default=SENSITIVITIES)
     parser.add_argument("--no-others", action="store_true", help="only the detector")
     parser.add_argument("--write", metavar="FILE", help="write the labelled series of the first seed there, and end")
-    parser.add_argument("--out", help="write all figures there, as JSON")
-    parser.add_argument("--quick", action="store_true", help="60 keys: whether the bench works; judges no figure")
     options = parser.parse_args()
     if options.quick:
         options.keys, options.seeds, options.sensitivities = 60, options.seeds[:1], (1,)

@@ -9,7 +9,6 @@ Needs python3-psycopg2 and the program; makes a server of its own under --dir an
 take about 8 GB there). Exit 0: all figures met (or --quick), 1: one missed, 2: the bench failed.
 """
 
-import argparse
 import json
 import os
 import random
@@ -20,6 +19,7 @@ from statistics import median
 
 from bench_cluster import BenchCluster, BenchError, load_average, run_as_program, say
 from bench_figures import Figure, at_most, conclude, no_more_than, spread
+from bench_options import bench_parser
 
 FLOOR = """
 copy (select block_id, entry_id, key_id, payload, action, run_id, at_us from keyrota.audit_entry)
@@ -49,17 +49,10 @@ def cpu_of(stat):
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--program", default="build/keyrota", help="the keyrota to measure")
+    parser = bench_parser(__doc__, quick="200,000 entries, 2 repeats", repeats=5)
     parser.add_argument("--entries", type=int, default=10_000_000)
     parser.add_argument("--block-size", type=int, default=1000)
-    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--seed", type=int, default=None, help="of the order of the two")
-    parser.add_argument("--dir", default="/var/tmp", help="where the server's directory goes")
-    parser.add_argument("--keep", action="store_true", help="leave server and data where they are")
-    parser.add_argument("--out", help="write figures and every single measurement there, as JSON")
-    parser.add_argument("--quick", action="store_true",
-                        help="200,000 entries, 2 repeats: whether the bench works; judges no figure")
     options = parser.parse_args()
     if options.quick:
         options.entries, options.repeats = 200_000, 2

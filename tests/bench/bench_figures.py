@@ -2,9 +2,11 @@
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
 from typing import Optional
+
+from bench_record import described, record
 
 
 @dataclass
@@ -50,19 +52,18 @@ def print_table(figures):
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip(), flush=True)
 
 
-def write_json(path, figures, details):
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump({"figures": [asdict(f) for f in figures], "details": details}, file, indent=1)
-        file.write("\n")
-
-
 def conclude(options, figures, details):
     """How every bench ends: shows its figures, keeps them if wanted. Returns the exit code: 1 for a figure that was missed."""
     print()
     print_table(figures)
+    run = described(options, figures, details)
     if options.out:
-        write_json(options.out, figures, details)
+        with open(options.out, "w", encoding="utf-8") as file:
+            json.dump(run, file, indent=1)
+            file.write("\n")
     if options.quick:
-        print("quick: the bench works; figures of so little data say nothing and are not judged")
+        print("quick: the bench works; figures of so little data say nothing, and are neither judged nor recorded")
         return 0
+    if options.record:
+        record(run)
     return 1 if any(figure.met is False for figure in figures) else 0

@@ -5,7 +5,6 @@ Needs python3-psycopg2 and the program; makes a server of its own under --dir an
 about 10 GB there). Exit 0: all figures met (or --quick), 1: one missed, 2: the bench failed.
 """
 
-import argparse
 import random
 import time
 from dataclasses import asdict
@@ -15,6 +14,7 @@ from statistics import median
 import expire_methods as methods
 from bench_cluster import BenchCluster, BenchError, load_average, run_as_program, say
 from bench_figures import at_least, at_most, conclude, no_more_than, percentile, spread
+from bench_options import bench_parser
 from expire_data import BASE, MEASURED_TABLES, dataset_for, load
 from gateway_lookups import GatewayLookups
 
@@ -25,18 +25,11 @@ METHODS = {"floor": methods.floor, "row loop": methods.row_loop, "keyrota": meth
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--program", default="build/keyrota", help="the keyrota to measure")
+    parser = bench_parser(__doc__, quick="200,000 keys, 5,000 due, 2 repeats", repeats=5)
     parser.add_argument("--keys", type=int, default=10_000_000)
-    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--sizes", default="100000,1000000", help="how many keys are due, comma-separated")
     parser.add_argument("--layouts", default="clustered,scattered")
     parser.add_argument("--seed", type=int, default=None, help="of the order of methods and of the scattered layout")
-    parser.add_argument("--dir", default="/var/tmp", help="where the server's directory goes")
-    parser.add_argument("--keep", action="store_true", help="leave server and data where they are")
-    parser.add_argument("--out", help="write figures and every single measurement there, as JSON")
-    parser.add_argument("--quick", action="store_true",
-                        help="200,000 keys, 5,000 due, 2 repeats: whether the bench works; judges no figure")
     options = parser.parse_args()
     if options.quick:
         options.keys, options.sizes, options.repeats = 200_000, "5000", 2

@@ -8,13 +8,13 @@ Needs python3-psycopg2 and the program; makes a server of its own under --dir an
 about 10 GB there). Exit 0: all figures met (or --quick), 1: one missed, 2: the bench failed.
 """
 
-import argparse
 import time
 from datetime import datetime, timedelta, timezone
 from statistics import median
 
 from bench_cluster import BenchCluster, BenchError, instant, run_as_program, say
 from bench_figures import at_most, conclude, no_more_than, spread
+from bench_options import bench_parser
 from key_data import fill
 
 BASE = datetime(2026, 6, 1, tzinfo=timezone.utc)
@@ -43,15 +43,8 @@ TABLES = ["keyrota." + name for name in ("api_key", "api_key_state", "finding", 
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--program", default="build/keyrota", help="the keyrota to measure")
+    parser = bench_parser(__doc__, quick="200,000 keys, 2 nights", repeats=5)
     parser.add_argument("--keys", type=int, default=10_000_000)
-    parser.add_argument("--repeats", type=int, default=5, help="unchanged nights; there is one first night")
-    parser.add_argument("--dir", default="/var/tmp", help="where the server's directory goes")
-    parser.add_argument("--keep", action="store_true", help="leave server and data where they are")
-    parser.add_argument("--out", help="write figures and every single measurement there, as JSON")
-    parser.add_argument("--quick", action="store_true",
-                        help="200,000 keys, 2 nights: whether the bench works; judges no figure")
     options = parser.parse_args()
     if options.quick:
         options.keys, options.repeats = 200_000, 2

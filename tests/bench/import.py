@@ -9,12 +9,12 @@ Needs python3-psycopg2 and the program; makes a server of its own under --dir an
 30 GB there). Exit 0: all figures met (or --quick), 1: one missed, 2: the bench failed.
 """
 
-import argparse
 import json
 import time
 
 from bench_cluster import BenchCluster, BenchError, run_as_program, say
 from bench_figures import Figure, at_least, conclude, no_more_than
+from bench_options import bench_parser
 from key_data import OWNERS
 
 # The file, as another system would export it: ids in the order of creation, hashes in none.
@@ -47,13 +47,8 @@ MADE_OF_HASHES = ("api_key_external", "api_key_secret")  # the import writes the
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--program", default="build/keyrota", help="the keyrota to measure")
+    parser = bench_parser(__doc__, quick="100,000 keys")
     parser.add_argument("--keys", type=int, default=10_000_000)
-    parser.add_argument("--dir", default="/var/tmp", help="where the server's directory goes")
-    parser.add_argument("--keep", action="store_true", help="leave server and data where they are")
-    parser.add_argument("--out", help="write figures and every single measurement there, as JSON")
-    parser.add_argument("--quick", action="store_true", help="100,000 keys: whether the bench works; judges no figure")
     options = parser.parse_args()
     if options.quick:
         options.keys = 100_000

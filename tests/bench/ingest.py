@@ -9,7 +9,6 @@ Needs python3-psycopg2, a C++ compiler, libsimdjson-dev, jq and the program; mak
 again. Exit 0: all figures met (or --quick), 1: one missed, 2: the bench failed.
 """
 
-import argparse
 import json
 import random
 import subprocess
@@ -19,6 +18,7 @@ from statistics import median
 
 from bench_cluster import BenchCluster, BenchError, run_as_program, run_program, say
 from bench_figures import at_least, conclude, no_more_than, spread
+from bench_options import bench_parser
 
 KEYS = """
 insert into keyrota.api_key (lineage_id, name, type, environment, prefix, hint)
@@ -39,15 +39,9 @@ SCOPES = ["read:experiences", "write:experiences", "read:consumers", "read:analy
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--program", default="build/keyrota", help="the keyrota to measure")
+    parser = bench_parser(__doc__, quick="20 MB, once", repeats=3)
     parser.add_argument("--megabytes", type=int, default=5_000, help="size of the log")
     parser.add_argument("--keys", type=int, default=10_000)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--dir", default="/var/tmp", help="where the server's directory and the log go")
-    parser.add_argument("--keep", action="store_true", help="leave server and data where they are")
-    parser.add_argument("--out", help="write figures and every single measurement there, as JSON")
-    parser.add_argument("--quick", action="store_true", help="20 MB, once: whether the bench works; judges no figure")
     options = parser.parse_args()
     if options.quick:
         options.megabytes, options.repeats = 20, 1

@@ -8,7 +8,6 @@ Needs python3-psycopg2 and the program; makes a server of its own under --dir an
 (or --quick), 1: one missed, 2: the bench failed.
 """
 
-import argparse
 import json
 import time
 from datetime import datetime, timezone
@@ -16,6 +15,7 @@ from statistics import median
 
 from bench_cluster import BenchCluster, BenchError, run_as_program, say
 from bench_figures import Figure, at_most, conclude, no_more_than, spread
+from bench_options import bench_parser
 from key_data import fill
 
 BATCH = 1000
@@ -43,16 +43,9 @@ TABLES = ["keyrota." + name for name in ("api_key", "api_key_state", "api_key_se
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--program", default="build/keyrota", help="the keyrota to measure")
+    parser = bench_parser(__doc__, quick="500 rotations, 3,000 breached keys", repeats=3)
     parser.add_argument("--rotations", type=int, default=10_000)
     parser.add_argument("--breached", type=int, default=100_000)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--dir", default="/var/tmp", help="where the server's directory goes")
-    parser.add_argument("--keep", action="store_true", help="leave server and data where they are")
-    parser.add_argument("--out", help="write figures and every single measurement there, as JSON")
-    parser.add_argument("--quick", action="store_true",
-                        help="500 rotations, 3,000 breached keys: whether the bench works; judges no figure")
     options = parser.parse_args()
     if options.quick:
         options.rotations, options.breached, options.repeats = 500, 3000, 1

@@ -9,13 +9,13 @@ Needs python3-psycopg2 and the program; makes a server of its own under --dir an
 (or --quick), 1: one missed, 2: the bench failed.
 """
 
-import argparse
 import threading
 import time
 from statistics import median
 
 from bench_cluster import BenchCluster, BenchError, run_as_program, say
 from bench_figures import at_least, at_most, conclude, no_more_than, spread
+from bench_options import bench_parser
 
 SAMPLES_A_KEY = 11  # ten million samples of 909,000 keys, as in the goal
 KEYS = """
@@ -47,14 +47,8 @@ TABLES = ["keyrota." + n for n in ("usage_sample", "usage_hour", "usage_scope", 
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--program", default="build/keyrota", help="the keyrota to measure")
+    parser = bench_parser(__doc__, quick="50,000 samples, once", repeats=5)
     parser.add_argument("--samples", type=int, default=10_000_000, help="new samples of each rollup")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--dir", default="/var/tmp", help="where the server's directory goes")
-    parser.add_argument("--keep", action="store_true", help="leave server and data where they are")
-    parser.add_argument("--out", help="write figures and every single measurement there, as JSON")
-    parser.add_argument("--quick", action="store_true", help="50,000 samples, once: whether the bench works")
     options = parser.parse_args()
     if options.quick:
         options.samples, options.repeats = 50_000, 1
