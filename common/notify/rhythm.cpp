@@ -44,6 +44,7 @@ const std::vector<Rhythm>& table() {
         {.check_id = "KEY-UNUSED", .stages = {kDay * -3}, .announces = true},
         {.check_id = "KEY-NEVER-USED", .stages = {kDay * -3}, .announces = true},
         {.check_id = "KEY-BREACHED", .repeat = Repeat::never, .silence = Silence::refused},
+        {.check_id = "WAIVER-EXPIRING", .stages = {kDay * -14, kDay * -3}, .repeat = Repeat::never},
     };
     return rows;
 }

@@ -1,5 +1,6 @@
 #include "command_line/commands.h"
 #include "commands/config.h"
+#include "config/reference.h"
 #include "config/schema.h"
 
 namespace keyrota {
@@ -23,6 +24,13 @@ void declare_config(Command& app, Program& program) {
              {{"keyrota config schema > keyrota.schema.json"}, {}})
         .runs(program, [&program] {
             program.out << config_schema() << "\n";
+            return ExitCode::done;
+        });
+    config
+        .add("reference", "Print docs/configuration.md: every option, what it takes and is for",
+             {{"keyrota config reference > configuration.md"}, {}})
+        .runs(program, [&program] {
+            program.out << config_reference();
             return ExitCode::done;
         });
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <regex>
 #include <set>
@@ -83,7 +84,7 @@ std::vector<fs::path> pages() {
     const fs::path source = KEYROTA_SOURCE_DIR;
     if (fs::exists(source / "README.md")) found.push_back(source / "README.md");
     if (fs::exists(source / "docs"))
-        for (const auto& entry : fs::directory_iterator(source / "docs"))
+        for (const auto& entry : fs::recursive_directory_iterator(source / "docs"))
             if (entry.path().extension() == ".md") found.push_back(entry.path());
     std::sort(found.begin(), found.end());
     return found;
@@ -137,8 +138,7 @@ TEST(Docs, EveryLineForKeyrotaWorksInOrderOnAFreshEmbeddedDatabase) {
         const std::regex elsewhere(R"((^|[ =])(/(var/)?tmp/|/var/lib/))");
 
         for (const TypedLine& line : lines) {
-            SCOPED_TRACE(
-                fmt::format("{}:{}: {}", page.filename().string(), line.number, line.command));
+            SCOPED_TRACE(fmt::format("{}:{}: {}", page.string(), line.number, line.command));
             const std::string command =
                 std::regex_replace(line.command, elsewhere, "$1" + scratch.path().string() + "/");
             const Outcome outcome = run({"/bin/sh", "-c", command},
@@ -146,6 +146,40 @@ TEST(Docs, EveryLineForKeyrotaWorksInOrderOnAFreshEmbeddedDatabase) {
             EXPECT_EQ(outcome.exit_code, line.exit_code) << outcome.out << outcome.errors;
         }
     }
+}
+
+// `keyrota keys update`: the words before the first that stands for something else.
+std::string words_of_command(const std::string& line) {
+    static const std::regex words(R"(^keyrota( [a-z][a-z-]*)+(?= |$))");
+    std::smatch match;
+    return std::regex_search(line, match, words) ? match.str() : "";
+}
+
+// What the pages of checks tell people to type has KEY_ID in it, and cannot be run: but it is a
+// command, and has these options.
+TEST(Docs, TheCommandsThatThePagesOfChecksNameExist) {
+    static const std::regex option(R"( (--[a-z-]+))");
+    std::map<std::string, std::string> helps;
+    for (const fs::path& page : pages()) {
+        if (page.parent_path().filename() != "checks" || page.filename() == "README.md") continue;
+        std::istringstream text(contents(page));
+        bool is_inside = false;
+        for (std::string line; std::getline(text, line);) {
+            if (line.starts_with("```")) is_inside = !is_inside;
+            if (!is_inside || !line.starts_with("keyrota ")) continue;
+            SCOPED_TRACE(page.filename().string() + ": " + line);
+            const std::string words = words_of_command(line);
+            if (helps.count(words) == 0) {
+                const Outcome outcome =
+                    run({"/bin/sh", "-c", KEYROTA_PROGRAM + words.substr(7) + " --help"});
+                EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+                helps[words] = outcome.out;
+            }
+            for (std::sregex_iterator it(line.begin(), line.end(), option), end; it != end; ++it)
+                EXPECT_THAT(helps[words], ::testing::HasSubstr((*it)[1].str()));
+        }
+    }
+    EXPECT_GT(helps.size(), 20U);
 }
 
 // Every test that a page of the documentation calls upon as `Suite.Name` is one.

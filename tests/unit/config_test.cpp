@@ -18,6 +18,7 @@
 #include "commands/config.h"
 #include "config/load.h"
 #include "config/options.h"
+#include "config/reference.h"
 #include "config/references.h"
 #include "error/error.h"
 
@@ -1304,6 +1305,11 @@ TEST_F(ConfigTest, ShowSpeaksJson) {
     ASSERT_TRUE(file);
     EXPECT_EQ(file->getValue<std::string>("value"), "a\\b\"c");
     EXPECT_EQ(file->getValue<std::string>("origin"), sources_.file->string() + ":1");
+}
+
+TEST(ConfigReference, IsThePageOfTheDocumentation) {
+    EXPECT_EQ(text_of(KEYROTA_SOURCE_DIR "/docs/configuration.md"), config_reference())
+        << "./dev docs writes it anew";
 }
 
 }  // namespace
