@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cctype>
+#include <chrono>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -14,6 +16,7 @@
 #include <sstream>
 
 #include "support/program.h"
+#include "support/server.h"
 
 namespace keyrota::test {
 namespace {
@@ -116,27 +119,24 @@ TEST(Docs, TheExtractorTakesTheLinesForKeyrotaOutOfShellBlocksOnly) {
                                    "9|keyrota db status|13", "20|keyrota --version|0"));
 }
 
-TEST(Docs, EveryLineForKeyrotaWorksInOrderOnAFreshEmbeddedDatabase) {
-    for (const fs::path& page : pages()) {
-        std::ifstream in(page);
-        const std::vector<TypedLine> lines = typed_lines(in);
-        if (lines.empty()) continue;
-
-        // A place of its own for each page. It is typed in the checkout, or where it was installed:
-        // what it reads is there, what it writes must not reach the checkout or the machine.
-        const Scratch scratch;
+// A place of its own for each page. It is typed in the checkout, or where it was installed: what it
+// reads is there, what it writes must not reach the checkout or the machine.
+class Desk {
+  public:
+    Desk() {
         for (const char* folder : {"config", "cron", "docs"})
             if (fs::exists(fs::path(KEYROTA_SOURCE_DIR) / folder))
                 fs::copy(fs::path(KEYROTA_SOURCE_DIR) / folder, scratch.path() / folder,
                          fs::copy_options::recursive);
         fs::create_directory(scratch.path() / "bin");
         fs::create_symlink(KEYROTA_PROGRAM, scratch.path() / "bin/keyrota");
-        Environment environment = bare_environment();
         environment["PATH"] = (scratch.path() / "bin").string() + ":" + environment["PATH"];
         environment["HOME"] = scratch.path();
         environment["KEYROTA_DATA_DIR"] = scratch.path() / "data";
-        const std::regex elsewhere(R"((^|[ =])(/(var/)?tmp/|/var/lib/))");
+    }
 
+    void type(const fs::path& page, const std::vector<TypedLine>& lines) const {
+        const std::regex elsewhere(R"((^|[ =])(/(var/)?tmp/|/var/lib/))");
         for (const TypedLine& line : lines) {
             SCOPED_TRACE(fmt::format("{}:{}: {}", page.string(), line.number, line.command));
             const std::string command =
@@ -146,6 +146,55 @@ TEST(Docs, EveryLineForKeyrotaWorksInOrderOnAFreshEmbeddedDatabase) {
             EXPECT_EQ(outcome.exit_code, line.exit_code) << outcome.out << outcome.errors;
         }
     }
+
+    const Scratch scratch;
+    Environment environment = bare_environment();
+};
+
+TEST(Docs, EveryLineForKeyrotaWorksInOrderOnAFreshEmbeddedDatabase) {
+    for (const fs::path& page : pages()) {
+        std::ifstream in(page);
+        const std::vector<TypedLine> lines = typed_lines(in);
+        if (lines.empty()) continue;
+        const Desk desk;
+        desk.type(page, lines);
+    }
+}
+
+// The page is about a server of one's own: with the configuration that it shows, but for the
+// server's name.
+TEST(Docs, GettingStartedWorksOnADatabaseOfYourOwn) {
+    const fs::path page = fs::path(KEYROTA_SOURCE_DIR) / "docs/getting-started.md";
+    const Server& server = Server::instance();
+    constexpr const char* kDatabase = "getting_started";
+    Session admin(parse_connection(server.url("postgres", "postgres"), std::chrono::seconds(10)));
+    admin.execute_verbatim("create_database", fmt::format("create database {}", kDatabase));
+
+    static const std::regex block("```yaml\n([^`]*)```");
+    static const std::regex url(R"(postgresql://(\w+)@\S+)");
+    std::smatch match;
+    const std::string text = contents(page);
+    ASSERT_TRUE(std::regex_search(text, match, block));
+    std::string configuration = match[1];
+    int urls = 0;
+    for (; std::regex_search(configuration, match, url); ++urls)
+        configuration =
+            match.prefix().str() + server.url(match[1], kDatabase) + match.suffix().str();
+    ASSERT_EQ(urls, 2);
+
+    Desk desk;
+    desk.environment["KEYROTA_CONFIG"] = desk.scratch.write("keyrota.yaml", configuration);
+    desk.environment["KEYROTA_MAIL_TRANSPORT"] = "maildir";
+    std::istringstream in(text);
+    desk.type(page, typed_lines(in));
+
+    Session mine(parse_connection(server.url("postgres", kDatabase), std::chrono::seconds(10)));
+    const Row keys = mine.one({"count_keys",
+                               "select count(*) filter (where source = 'legacy') as imported,"
+                               " count(*) filter (where source = 'native') as own"
+                               "  from keyrota.api_key"});
+    EXPECT_EQ(keys.int64("imported"), 4);
+    EXPECT_EQ(keys.int64("own"), 1);
 }
 
 // `keyrota keys update`: the words before the first that stands for something else.
@@ -180,6 +229,49 @@ TEST(Docs, TheCommandsThatThePagesOfChecksNameExist) {
         }
     }
     EXPECT_GT(helps.size(), 20U);
+}
+
+TEST(Docs, TheMetricsThatPagesNameAreWritten) {
+    const fs::path source = KEYROTA_SOURCE_DIR;
+    const std::string written = contents(source / "common/monitoring/metrics.cpp");
+    static const std::regex metric(R"(\bkeyrota_(?:job|findings|messages)(?:_[a-z]+)*)");
+    for (const char* page : {"README.md", "docs/operating.md"}) {
+        const std::string text = contents(source / page);
+        for (std::sregex_iterator it(text.begin(), text.end(), metric), end; it != end; ++it)
+            EXPECT_NE(written.find(it->str()), std::string::npos) << page << ": " << it->str();
+    }
+}
+
+// As GitHub makes anchors of headings: `At three in the morning` is `at-three-in-the-morning`.
+std::set<std::string> anchors_of(const std::string& page) {
+    std::set<std::string> anchors;
+    std::istringstream lines(page);
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with("#")) continue;
+        std::string anchor;
+        for (const char c : line.substr(std::min(line.find(' ') + 1, line.size())))
+            if (std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_')
+                anchor += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+            else if (c == ' ')
+                anchor += '-';
+        anchors.insert(anchor);
+    }
+    return anchors;
+}
+
+TEST(Docs, EveryLinkLeadsSomewhere) {
+    static const std::regex link(R"(\]\(([^)\s:#]*)(?:#([^)\s]*))?\))");
+    for (const fs::path& page : pages()) {
+        const std::string text = contents(page);
+        for (std::sregex_iterator it(text.begin(), text.end(), link), end; it != end; ++it) {
+            const fs::path target =
+                (*it)[1].length() == 0 ? page : page.parent_path() / (*it)[1].str();
+            EXPECT_TRUE(fs::exists(target)) << page << ": " << it->str();
+            if ((*it)[2].length() == 0 || !fs::is_regular_file(target)) continue;
+            EXPECT_EQ(anchors_of(contents(target)).count((*it)[2]), 1U)
+                << page << ": " << it->str();
+        }
+    }
 }
 
 // Every test that a page of the documentation calls upon as `Suite.Name` is one.
