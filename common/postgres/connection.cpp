@@ -26,6 +26,13 @@ constexpr const char* kRedacted = "<redacted>";
 constexpr const char* kUnsaid = "unsaid";
 constexpr const char* kSystemCertificates = "/etc/ssl/certs/ca-certificates.crt";
 
+// Seconds, and milliseconds in the last one. A server that vanished without a word is noticed
+// within two minutes, where the system would take two hours.
+constexpr std::pair<const char*, const char*> kKeepAlive[] = {{"keepalives_idle", "60"},
+                                                              {"keepalives_interval", "10"},
+                                                              {"keepalives_count", "6"},
+                                                              {"tcp_user_timeout", "120000"}};
+
 struct FreeOptions {
     void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
 };
@@ -235,6 +242,8 @@ Connection parse_connection(const std::string& url, std::chrono::milliseconds co
     const Keywords completed = effective(connection.keywords);
     std::string sslmode = value_of(completed, "sslmode");
     if (is_remote(completed)) {
+        for (const auto& [name, value] : kKeepAlive)
+            if (value_of(completed, name).empty()) connection.keywords[name] = value;
         if (sslmode == kUnsaid) connection.keywords["sslmode"] = sslmode = "verify-full";
         if (sslmode == "verify-full" && value_of(completed, "sslrootcert").empty() &&
             !has_own_root_certificate())

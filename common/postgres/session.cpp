@@ -7,6 +7,7 @@
 
 #include <cassert>
 #include <deque>
+#include <random>
 #include <thread>
 
 #include "error/error.h"
@@ -25,7 +26,8 @@ struct Condition {
 constexpr Condition kConditions[] = {
     {"42501", "permission denied",
      "Connect as a role that was granted keyrota_runner (keyrota_owner for migrations)."},
-    {"25006", "the server is read-only", "It may be a standby: point database.url at the primary."},
+    {"25006", "the server is read-only",
+     "Its default_transaction_read_only is on, or that of the role or the database."},
     {"42P01", "a table is missing", "Run `keyrota db check`."},
     {"42703", "a column is missing", "Run `keyrota db check`."},
     {"42883", "a function is missing", "Run `keyrota db check`."},
@@ -44,13 +46,30 @@ constexpr Condition kConditions[] = {
      "Run it again; what was committed stays, the rest was not done."},
 };
 
-DatabaseError refused(const std::string& sqlstate, const char* statement) {
+// Of a server that says so itself.
+constexpr Condition kStandby{"25006", "the server is a standby, which is read-only,",
+                             "Point database.url at the primary."};
+
+bool is_standby(const PGconn* connection) {
+    const char* said = PQparameterStatus(connection, "in_hot_standby");
+    return said != nullptr && std::string_view(said) == "on";
+}
+
+DatabaseError refused(const std::string& sqlstate, const Condition& condition,
+                      const char* statement) {
+    return {sqlstate,
+            fmt::format("database: {} in statement {} (SQLSTATE {})", condition.meaning, statement,
+                        sqlstate),
+            condition.hint};
+}
+
+DatabaseError refused(const std::string& sqlstate, const char* statement,
+                      const PGconn* connection) {
+    if (sqlstate == kStandby.sqlstate && is_standby(connection))
+        return refused(sqlstate, kStandby, statement);
     for (const Condition& condition : kConditions)
         if (sqlstate.compare(0, condition.sqlstate.size(), condition.sqlstate) == 0)
-            return {sqlstate,
-                    fmt::format("database: {} in statement {} (SQLSTATE {})", condition.meaning,
-                                statement, sqlstate),
-                    condition.hint};
+            return refused(sqlstate, condition, statement);
     return {sqlstate,
             fmt::format("database: statement {} failed (SQLSTATE {})", statement, sqlstate)};
 }
@@ -97,7 +116,18 @@ constexpr Statement kPinSession{
     "select set_config('statement_timeout', :statement, false),"
     "       set_config('lock_timeout', :lock, false),"
     "       set_config('idle_in_transaction_session_timeout', :idle, false),"
-    "       set_config('TimeZone', 'UTC', false), set_config('search_path', 'pg_catalog', false)"};
+    "       set_config('TimeZone', 'UTC', false), set_config('search_path', 'pg_catalog', false),"
+    "       set_config('keyrota.session', :mark, false), pg_backend_pid()::bigint as pid"};
+constexpr Statement kMark{"session_mark", "show keyrota.session"};
+constexpr const char* kUnknownSetting = "42704";
+constexpr Statement kBegin{"begin", "begin"};
+constexpr Statement kRollback{"rollback", "rollback"};
+constexpr Statement kBackend{"backend", "select pg_backend_pid()::bigint as pid"};
+
+constexpr const char* kSharedBackend =
+    "a pooler hands the session's backend to others between transactions";
+constexpr const char* kNoSharedBackend =
+    "Point database.url at the server itself, or at a pool in session mode.";
 
 void ignore_notice(void*, const char*) {}
 
@@ -159,6 +189,8 @@ std::string Row::text_or(std::string_view column, std::string_view otherwise) co
 struct Session::Impl {
     soci::session soci;
     PGcancel* canceller = nullptr;  // its own copy of what cancel needs: usable from another thread
+    std::int64_t backend_pid = 0;   // of the one that has the session's settings
+    std::string mark = fmt::format("{:08x}{:08x}", std::random_device{}(), std::random_device{}());
 
     ~Impl() { PQfreeCancel(canceller); }
 
@@ -173,7 +205,53 @@ struct Session::Impl {
         // A broken connection may come without a SQLSTATE, or with one of blanks.
         if (sqlstate.size() != 5 || sqlstate.front() == ' ')
             sqlstate = PQstatus(native()) == CONNECTION_BAD ? kConnectionFailure : "XX000";
-        return refused(sqlstate, statement);
+        return refused(sqlstate, statement, native());
+    }
+
+    void open(const Connection& connection) {
+        try {
+            soci.open(soci::postgresql,
+                      "fallback_application_name=keyrota " + connection.conninfo());
+        } catch (const soci::soci_error& error) {
+            throw connect_failed(error.get_error_message(), connection);
+        }
+    }
+
+    std::int64_t ask_backend_pid() {
+        std::vector<Row> rows;
+        run(kBackend, {}, &rows);
+        return rows.front().int64("pid");
+    }
+
+    // A backend tells its number to whoever connects; a pooler in between tells one of its own.
+    bool is_pooled() { return backend_pid != PQbackendPID(native()); }
+
+    // Whether the pooler gives this session's backend to others between its transactions: it does
+    // not have it the next time, or a second connection, which is not kept, has it now. A busy pool
+    // may hide it from this; each transaction looks again.
+    bool is_backend_shared(const Connection& connection) {
+        if (ask_backend_pid() != backend_pid) return true;
+        Impl second;
+        second.open(connection);
+        return second.ask_backend_pid() == backend_pid || ask_backend_pid() != backend_pid;
+    }
+
+    // As a transaction begins, which keeps its backend to its end. SHOW takes no snapshot: a
+    // transaction's characteristics can still be set.
+    void require_own_backend() {
+        if (!is_pooled() || has_mark()) return;
+        run(kRollback, {}, nullptr);
+        throw DatabaseError("08P01", kSharedBackend, kNoSharedBackend);
+    }
+    bool has_mark() {
+        try {
+            std::vector<Row> rows;
+            run(kMark, {}, &rows);
+            return rows.front().text("keyrota.session") == mark;
+        } catch (const DatabaseError& error) {
+            if (error.sqlstate() == kUnknownSetting) return false;
+            throw;
+        }
     }
 
     // The one place where values are bound: named variables that live until the statement has run
@@ -195,7 +273,7 @@ struct Session::Impl {
                     const auto* text = std::get_if<std::string>(&param.value);
                     // SOCI would send what stands before it.
                     if (text && text->find('\0') != std::string::npos)
-                        throw refused("22021", statement.name);
+                        throw refused("22021", statement.name, native());
                     auto& bound = texts.emplace_back(text ? *text : std::string(),
                                                      text ? soci::i_ok : soci::i_null);
                     prepared.exchange(soci::use(bound.first, bound.second, param.name));
@@ -223,23 +301,27 @@ struct Session::Impl {
 };
 
 Session::Session(const Connection& connection) : impl_(std::make_unique<Impl>()) {
-    try {
-        impl_->soci.open(soci::postgresql,
-                         "fallback_application_name=keyrota " + connection.conninfo());
-    } catch (const soci::soci_error& error) {
-        throw connect_failed(error.get_error_message(), connection);
-    }
+    impl_->open(connection);
     PQsetNoticeProcessor(impl_->native(), ignore_notice, nullptr);
     impl_->canceller = PQgetCancel(impl_->native());
-    one(kPinSession, {{"statement", std::to_string(connection.statement_timeout.count())},
-                      {"lock", std::to_string(connection.lock_timeout.count())},
-                      {"idle", std::to_string(connection.idle_in_transaction_timeout.count())}});
+    const Row pinned =
+        one(kPinSession, {{"statement", std::to_string(connection.statement_timeout.count())},
+                          {"lock", std::to_string(connection.lock_timeout.count())},
+                          {"idle", std::to_string(connection.idle_in_transaction_timeout.count())},
+                          {"mark", impl_->mark}});
+    impl_->backend_pid = pinned.int64("pid");
+    if (impl_->is_pooled() && impl_->is_backend_shared(connection))
+        throw DatabaseError(
+            "08001", fmt::format("cannot connect to {}: {}", connection.display(), kSharedBackend),
+            kNoSharedBackend);
 }
 Session::~Session() = default;
 Session::Session(Session&&) noexcept = default;
 
 std::int64_t Session::execute(const Statement& statement, const Params& params) {
-    return impl_->run(statement, params, nullptr);
+    const std::int64_t affected = impl_->run(statement, params, nullptr);
+    if (std::string_view(statement.text) == kBegin.text) impl_->require_own_backend();
+    return affected;
 }
 
 std::vector<Row> Session::rows(const Statement& statement, const Params& params) {
@@ -268,7 +350,7 @@ void Session::execute_verbatim(const char* name, const std::string& sql) {
     const ExecStatusType status = PQresultStatus(result.get());
     if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) return;
     const char* sqlstate = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
-    throw refused(sqlstate ? sqlstate : kConnectionFailure, name);
+    throw refused(sqlstate ? sqlstate : kConnectionFailure, name, native());
 }
 
 void Session::cancel() {
@@ -281,13 +363,13 @@ pg_conn* Session::native() {
 }
 
 Transaction::Transaction(Session& session) : session_(session) {
-    session_.execute({"begin", "begin"});
+    session_.execute(kBegin);
 }
 
 Transaction::~Transaction() {
     if (!open_) return;
     try {
-        session_.execute({"rollback", "rollback"});
+        session_.execute(kRollback);
     } catch (const DatabaseError&) {
         // The connection is gone, and with it the transaction; the cause is already on its way.
     }
@@ -295,7 +377,8 @@ Transaction::~Transaction() {
 
 void Transaction::commit() {
     // After a refused statement PostgreSQL answers COMMIT with a rollback, and without an error.
-    if (PQtransactionStatus(session_.native()) == PQTRANS_INERROR) throw refused("25P02", "commit");
+    if (PQtransactionStatus(session_.native()) == PQTRANS_INERROR)
+        throw refused("25P02", "commit", session_.native());
     open_ = false;
     session_.execute({"commit", "commit"});
 }

@@ -42,8 +42,8 @@ class Row {
 /// idle_in_transaction_session_timeout, TimeZone (UTC) and search_path (pg_catalog: our SQL names
 /// its schema); application_name is keyrota unless the connection or PGAPPNAME names another.
 ///
-/// Built on SOCI, which stays behind this header; statements are sent without server-side prepared
-/// names, so a transaction pooler may sit between. One thread at a time, but for cancel().
+/// Built on SOCI, which stays behind this header. One thread at a time, but for cancel(). A pooler
+/// in between must keep it one backend: who hands them out by the transaction is refused.
 ///
 /// Every member that talks to the server throws DatabaseError with SQLSTATE and the statement's
 /// name, never with a bound value; a refused connection throws it too.

@@ -239,9 +239,10 @@ CheckReport evaluate(Run& run, const PlannedStep& step) {
     return report;
 }
 
-// The server is gone, or asks to leave.
+// The server is gone, asks to leave, or takes no temporary table (a standby).
 bool is_over(const DatabaseError& error) {
-    return error.sqlstate().starts_with("08") || error.sqlstate().starts_with("57P");
+    const std::string& state = error.sqlstate();
+    return state.starts_with("08") || state.starts_with("57P") || state == "25006";
 }
 
 // A check that cannot be evaluated stops no other and is never read as "nothing found"; a broken

@@ -28,7 +28,8 @@ constexpr int kTooFewSampleDays = 3;
 constexpr Statement kServer{
     "doctor_server",
     "select split_part(current_setting('server_version'), ' ', 1) as version,"
-    "       current_setting('server_version_num')::bigint as number"};
+    "       current_setting('server_version_num')::bigint as number,"
+    "       pg_is_in_recovery()::int as is_standby"};
 constexpr Statement kClock{"doctor_clock", "select keyrota.micros(clock_timestamp()) as now"};
 constexpr Statement kPublicKey{"doctor_public_key",
                                "select signing_public_key from keyrota.installation"};
@@ -46,6 +47,10 @@ Diagnosis examine_server(const Patient& patient) {
     const std::string version = "PostgreSQL " + server.text("version");
     if (server.int64("number") < kOldestServer)
         return {Health::fail, version + " is too old", "keyrota needs PostgreSQL 15 or newer."};
+    if (server.int64("is_standby") != 0)
+        return {Health::fail,
+                version + " is a standby: what keyrota changes must go to the primary",
+                "Point database.url at the primary."};
     return {Health::ok, version};
 }
 

@@ -370,13 +370,13 @@ TEST_F(RunCommand, ARoleWithoutRightsIsADatabaseErrorThatNamesTheRoleItNeeds) {
                    as_user("keyrota_auditor"));
 }
 
-TEST_F(RunCommand, AReadOnlyServerIsADatabaseErrorThatNamesThePrimary) {
+TEST_F(RunCommand, AReadOnlyServerIsADatabaseErrorThatSaysWhereThatComesFrom) {
     given_due(1);
     admin().execute_verbatim("read_only", fmt::format("alter role keyrota_runner in database {} set"
                                                       " default_transaction_read_only = on",
                                                       database()));
     expect_refused({"run", "expire-keys"}, 5, "the server is read-only",
-                   "HINT: It may be a standby: point database.url at the primary.");
+                   "HINT: Its default_transaction_read_only is on");
 }
 
 TEST_F(RunCommand, AnotherSchemaVersionIsRefusedWithTheWayOut) {

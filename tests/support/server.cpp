@@ -13,6 +13,7 @@
 #include "config/options.h"
 #include "policy/policy.h"
 #include "postgres/database.h"
+#include "support/postgres_programs.h"
 
 namespace keyrota::test {
 namespace {
@@ -88,11 +89,7 @@ void Server::crash_and_restart() {
 }
 
 int Server::as_postgres(const std::string& command) const {
-    // In a session of its own, so that Ctrl-C at the tests does not reach the server before they
-    // end.
-    const std::string prefix =
-        ::geteuid() == 0 ? "setpriv --reuid=postgres --regid=postgres --init-groups " : "";
-    return std::system(fmt::format("cd {} && {}sh -c '{}'", directory_, prefix, command).c_str());
+    return test::as_postgres(fmt::format("cd {} && {}", directory_, command)) ? 0 : 1;
 }
 
 std::string Server::create_database() {

@@ -78,6 +78,19 @@ TEST_F(ConnectionTest, ReadsTheUrlFormAndTheKeywordForm) {
     }
 }
 
+TEST_F(ConnectionTest, NoticesWithinTwoMinutesThatARemoteServerVanished) {
+    EXPECT_THAT(keywords("host=db.example.com"),
+                ::testing::IsSupersetOf(
+                    {Pair("keepalives_idle", "60"), Pair("keepalives_interval", "10"),
+                     Pair("keepalives_count", "6"), Pair("tcp_user_timeout", "120000")}));
+    EXPECT_THAT(keywords("host=/var/run/postgresql"), Not(Contains(Key("keepalives_idle"))));
+    EXPECT_THAT(keywords("host=db.example.com keepalives_idle=5"),
+                Contains(Pair("keepalives_idle", "5")));
+    given_services("[far]\nhost=db.example.com\nkeepalives_idle=5\n");
+    EXPECT_THAT(keywords("service=far"), Not(Contains(Key("keepalives_idle"))))
+        << "the service's own holds";
+}
+
 TEST_F(ConnectionTest, LeavesToLibpqWhatNobodySaid) {
     EXPECT_THAT(keywords(""), ::testing::ElementsAre(Pair("connect_timeout", "10")));
 }
