@@ -15,6 +15,7 @@
 #include <set>
 #include <sstream>
 
+#include "config/options.h"
 #include "support/program.h"
 #include "support/server.h"
 
@@ -239,6 +240,32 @@ TEST(Docs, TheMetricsThatPagesNameAreWritten) {
         const std::string text = contents(source / page);
         for (std::sregex_iterator it(text.begin(), text.end(), metric), end; it != end; ++it)
             EXPECT_NE(written.find(it->str()), std::string::npos) << page << ": " << it->str();
+    }
+}
+
+// `usage.silent_after`, `policy.defaults.rotation.max_age`, or as rules have it `rotation.max_age`.
+bool is_option_or_section(const std::string& name) {
+    const auto is_or_holds = [&](std::string_view path) {
+        return path == name || path.starts_with(name + ".") || path.starts_with(name + "[");
+    };
+    return std::any_of(options().begin(), options().end(), [&](const Option& option) {
+        const std::string_view path = option.path;
+        return is_or_holds(path) || (path.starts_with(kPolicyDefaults) &&
+                                     is_or_holds(path.substr(kPolicyDefaults.size())));
+    });
+}
+
+TEST(Docs, TheOptionsThatPagesNameExist) {
+    static const std::regex named("`([a-z_]+)(\\.[a-z_]+)+[`:]");
+    for (const fs::path& page : pages()) {
+        // One names symbols of the code so, the other an option that its reader adds.
+        if (page.filename() == "anomaly.md" || page.filename() == "adding-a-check.md") continue;
+        const std::string text = contents(page);
+        for (std::sregex_iterator it(text.begin(), text.end(), named), end; it != end; ++it) {
+            const std::string name = it->str().substr(1, it->length() - 2);
+            if (!is_option_or_section((*it)[1]) || fs::path(name).extension() == ".sql") continue;
+            EXPECT_TRUE(is_option_or_section(name)) << page << ": " << name;
+        }
     }
 }
 
