@@ -198,6 +198,56 @@ TEST(Docs, GettingStartedWorksOnADatabaseOfYourOwn) {
     EXPECT_EQ(keys.int64("own"), 1);
 }
 
+// What the page on operating says of a backup, with the commands that it names.
+TEST(Docs, ABackupIsRestoredAsThePageOnOperatingSays) {
+    const std::string page = contents(fs::path(KEYROTA_SOURCE_DIR) / "docs/operating.md");
+    Desk desk;
+    std::string socket;
+    const auto expect = [&](const std::string& command, int exit_code = 0) {
+        static const std::regex place("SOCKET");
+        const Outcome outcome =
+            run({"/bin/sh", "-c", std::regex_replace(command, place, socket)},
+                {.environment = desk.environment, .directory = desk.scratch.path()});
+        EXPECT_EQ(outcome.exit_code, exit_code) << command << outcome.out << outcome.errors;
+        return outcome.out;
+    };
+    const auto named = [&](const char* program) {
+        std::smatch match;
+        EXPECT_TRUE(
+            std::regex_search(page, match, std::regex(fmt::format("\n({} [^\n]*)", program))));
+        return match.str(1);
+    };
+    const auto find_socket = [&] {
+        const std::string status = expect("keyrota db status");
+        std::smatch match;
+        EXPECT_TRUE(std::regex_search(status, match, std::regex("socket in ([^,]+)")));
+        socket = match[1];
+    };
+
+    expect("keyrota sample load --keys 50 --days 1");
+    expect("keyrota run expire-keys rollup-usage");
+    expect("keyrota audit head > heads.txt");
+    find_socket();
+    expect(named("pg_dump"));
+    expect("cp -p data/signing.key .");
+
+    desk.environment["KEYROTA_DATA_DIR"] = desk.scratch.path() / "new";
+    expect("keyrota db init");
+    find_socket();
+    expect(named("psql"));
+    expect(named("pg_restore"));
+    expect("keyrota run expire-keys", 9);
+    expect("keyrota run rollup-usage", 9);
+    expect("keyrota doctor", 13);
+    expect("cp -p signing.key new/signing.key");
+    expect("keyrota doctor");
+    expect("keyrota audit verify --head heads.txt");
+    expect("keyrota usage rebase --nothing-lost --yes");
+    expect("keyrota resume");
+    expect("keyrota run expire-keys rollup-usage");
+    expect("keyrota status");
+}
+
 // `keyrota keys update`: the words before the first that stands for something else.
 std::string words_of_command(const std::string& line) {
     static const std::regex words(R"(^keyrota( [a-z][a-z-]*)+(?= |$))");
