@@ -48,6 +48,18 @@ class FollowedLog : public ProgramTest {
         EXPECT_TRUE(eventually([&] { return requests() >= written_; }));
         EXPECT_EQ(requests(), written_);
     }
+    // Each a sum of its own: enough of them for batches that are written while the next is read.
+    void write_different_lines(int count) {
+        std::ofstream out(log_, std::ios::app);
+        for (int i = 0; i < count; ++i, ++written_)
+            out << fmt::format(
+                R"({{"at":"2026-11-{:02}T{:02}:{:02}:00Z","status":200,"key":{},"network":"10.0.{}.1"}})"
+                "\n",
+                1 + i % 20, i / 20 % 24, i / 480 % 60, 1 + written_ % 3, i / 28'800);
+    }
+    Arguments ingest() const {
+        return {"usage", "ingest", "--format", "jsonl", "--gateway", "edge", log_};
+    }
     std::int64_t requests() {
         return number("select coalesce(sum(requests), 0) from keyrota.usage_sample");
     }
@@ -87,6 +99,35 @@ TEST_F(FollowedLog, WhatIsInHandIsWrittenWhenItIsAskedToStop) {
     EXPECT_EQ(requests(), 15);
 }
 
+TEST_F(FollowedLog, OfTwoThatReadTheSameOneEndsAndEveryLineCountsOnce) {
+    write_lines(10);
+    Program following = follow();
+    const auto has_found_its_place = [&] {
+        return number("select count(*) from keyrota.ingest_position") == 1;
+    };
+    ASSERT_TRUE(eventually(has_found_its_place));
+    following.signal(SIGSTOP);  // it has most likely read them, and has not written them yet
+    EXPECT_EQ(keyrota(ingest()).exit_code, 0);
+    following.signal(SIGCONT);
+    following.signal(SIGTERM);
+    const auto outcome = following.wait();
+    EXPECT_EQ(outcome.exit_code, 6) << outcome.errors;
+    EXPECT_EQ(requests(), 10);
+}
+
+TEST_F(FollowedLog, AKillBetweenTheBatchesOfALongLogCountsEveryLineOnce) {
+    write_different_lines(150'000);
+    std::mt19937 random(7);
+    for (int round = 0; round < 4; ++round) {
+        Program reading = start(ingest());
+        std::this_thread::sleep_for(milliseconds(std::uniform_int_distribution(200, 1500)(random)));
+        reading.signal(SIGKILL);
+        reading.wait();
+    }
+    EXPECT_TRUE(eventually([&] { return keyrota(ingest()).exit_code == 0; }));
+    EXPECT_EQ(requests(), written_);
+}
+
 TEST_F(FollowedLog, AKillAtAnyMomentCountsEveryLineOnce) {
     std::mt19937 random(7);
     for (int round = 0; round < 12; ++round) {
@@ -101,7 +142,7 @@ TEST_F(FollowedLog, AKillAtAnyMomentCountsEveryLineOnce) {
         following.signal(SIGKILL);
         following.wait();
     }
-    Arguments words{"usage", "ingest", "--format", "jsonl", "--gateway", "edge", log_};
+    Arguments words = ingest();
     for (int i = 1; i <= rotated_; ++i) words.push_back(fmt::format("{}.{}", log_, i));
     for (int again = 0; again < 2; ++again) {
         // The killed one's transaction may still be open for a moment.

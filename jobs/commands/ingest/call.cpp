@@ -104,6 +104,22 @@ std::int64_t epoch_minute(std::string_view text, std::int64_t units) {
     return count / units >= kFarthest ? -1 : count / units / 60;
 }
 
+// Whether `text` is of the same minute as `time`, and written as that is but for its seconds. A no
+// means nothing.
+bool differ_in_seconds_at_most(std::string_view text, std::string_view time, LogTime format) {
+    if (text == time) return !time.empty();
+    if (format != LogTime::iso && format != LogTime::clf) return false;
+    const std::size_t seconds =
+        format == LogTime::iso ? sizeof("2026-11-24T06:30:") - 1 : sizeof("24/Nov/2026:06:30:") - 1;
+    if (text.size() != time.size() || text.size() < seconds + 2) return false;
+    const auto is_digit = [&](std::size_t at, char last) {
+        return text[at] >= '0' && text[at] <= last;
+    };
+    return is_digit(seconds, '5') && is_digit(seconds + 1, '9') &&
+           text.substr(0, seconds) == time.substr(0, seconds) &&
+           text.substr(seconds + 2) == time.substr(seconds + 2);
+}
+
 bool is_hex(std::string_view text) {
     return std::all_of(text.begin(), text.end(), [](char c) {
         return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
@@ -180,9 +196,17 @@ void CallReader::refer_to_secret(std::string_view secret, std::string& to) {
     to += sha256_.finish();
 }
 
+// Lines come in the order of time: most are in the last one's minute.
+std::int64_t CallReader::minute(std::string_view text) {
+    if (differ_in_seconds_at_most(text, last_at_, map_.time)) return last_minute_;
+    last_minute_ = minute_of(text, map_.time);
+    last_at_ = last_minute_ < 0 ? std::string_view() : text;
+    return last_minute_;
+}
+
 const char* CallReader::read(const LogRecord& record, Call& call) {
     call = {};
-    call.minute = minute_of(record[LogField::at], map_.time);
+    call.minute = minute(record[LogField::at]);
     if (call.minute < 0) return "no time that can be read";
     const std::string_view status = record[LogField::status];
     const auto number = digits(status, 0, status.size());

@@ -37,6 +37,7 @@ class CallReader {
     const char* read(const LogRecord& record, Call& call);
 
   private:
+    std::int64_t minute(std::string_view text);
     const char* key(const LogRecord& record, Call& call);
     void secret_in_url(std::string_view url);
     const char* reference_of(std::string_view key);
@@ -50,6 +51,8 @@ class CallReader {
     const LogMap& map_;
     Sha256 sha256_;
     std::string key_, query_key_;
+    std::string last_at_;  // a text that is a time, and its minute
+    std::int64_t last_minute_ = -1;
 };
 
 /// The minute of an instant as a log writes it; -1 where it is none, or not within 1970 to 9999.

@@ -67,13 +67,13 @@ Facts facts_of(const LogIngest& ingest, const std::vector<LogOutcome>& outcomes)
     facts.add("gateway", ingest.options().gateway);
     facts.add("bytes", bytes);
     facts.add("lines", totals.lines);
-    facts.add("requests", totals.requests);
-    facts.add("samples", totals.samples);
+    facts.add("requests", totals.of_keys.requests);
+    facts.add("samples", totals.of_keys.samples);
     facts.add("without_key", totals.without_key);
-    facts.add("unknown_keys", totals.unknown_keys);
+    facts.add("unknown_keys", totals.of_keys.unknown_keys);
     facts.add("malformed", totals.malformed);
     facts.add("over_caps", totals.over_caps);
-    facts.add("ahead", totals.ahead);
+    facts.add("ahead", totals.of_keys.ahead);
     facts.add("from", minute_cell(totals.first_minute));
     facts.add("to", minute_cell(totals.last_minute));
     return facts;
@@ -125,14 +125,14 @@ void warn(const LogIngest& ingest, const std::vector<LogOutcome>& outcomes) {
                       outcome.hint.empty() ? "" : ". HINT: " + outcome.hint);
     }
     const IngestTotals& totals = ingest.totals();
-    if (totals.ahead > 0)
+    if (totals.of_keys.ahead > 0)
         spdlog::warn("{} requests are stamped more than an hour ahead of the database's clock",
-                     totals.ahead);
+                     totals.of_keys.ahead);
     if (totals.malformed > 0) spdlog::warn("{} lines are malformed", totals.malformed);
-    const bool nobody = totals.requests == 0 && totals.lines > totals.malformed;
-    if (nobody && totals.unknown_keys > 0)
+    const bool nobody = totals.of_keys.requests == 0 && totals.lines > totals.malformed;
+    if (nobody && totals.of_keys.unknown_keys > 0)
         spdlog::warn("none of the keys in {} lines is known: is the map right?",
-                     totals.unknown_keys);
+                     totals.of_keys.unknown_keys);
     else if (nobody)
         spdlog::warn("no line names a key: is the map right?");
 }

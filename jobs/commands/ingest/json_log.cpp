@@ -3,23 +3,31 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "commands/ingest/log_lines.h"
 
 namespace keyrota {
 namespace {
 
-// @returns whether it is a number, and then its text: a fraction as far as times need it.
-bool text_of_number(const simdjson::dom::element& from, std::string& text) {
-    std::int64_t whole = 0;
-    double real = 0;
-    if (from.get(whole) == simdjson::SUCCESS)
-        text = fmt::to_string(whole);
-    else if (from.is_double() && from.get(real) == simdjson::SUCCESS)
-        text = fmt::format("{:.6f}", real);
-    else
-        return false;
-    return true;
+// @param number keeps the text of one: of a fraction as much as times need.
+// @returns nothing where it is neither a text nor a number.
+std::optional<std::string_view> text_of(const simdjson::dom::element& from, std::string& number) {
+    using Type = simdjson::dom::element_type;
+    switch (from.type()) {
+        case Type::STRING:
+            return std::string_view(from);
+        case Type::INT64:
+            number = fmt::format_int(std::int64_t(from)).str();
+            return number;
+        case Type::DOUBLE:
+            number = fmt::format("{:.6f}", double(from));
+            return number;
+        case Type::BOOL:
+            return bool(from) ? "true" : "";
+        default:
+            return std::nullopt;
+    }
 }
 
 }  // namespace
@@ -50,6 +58,7 @@ const char* JsonLog::read(std::string_view line, LogRecord& record) {
     record.texts.fill({});
     record_ = &record;
     ++line_;
+    place_ = 0;
     simdjson::dom::object top;
     if (const auto error = parser_.parse(line.data(), line.size(), false).get_object().get(top))
         return error == simdjson::INCORRECT_TYPE ? "not a JSON object"
@@ -59,10 +68,9 @@ const char* JsonLog::read(std::string_view line, LogRecord& record) {
 
 // A name that stands twice may have been smuggled in where a gateway does not escape what callers
 // send: neither is believed.
-const char* JsonLog::object(const simdjson::dom::object& from,
-                            const std::vector<std::size_t>& names) {
+const char* JsonLog::object(const simdjson::dom::object& from, const Level& level) {
     for (const auto member : from) {
-        Name* name = find(member.key, names);
+        Name* name = name_at_place(member.key, level);
         if (!name) continue;
         if (name->seen_in == line_) return "a field stands twice";
         name->seen_in = line_;
@@ -71,8 +79,16 @@ const char* JsonLog::object(const simdjson::dom::object& from,
     return nullptr;
 }
 
-JsonLog::Name* JsonLog::find(std::string_view text, const std::vector<std::size_t>& names) {
-    for (const std::size_t index : names)
+JsonLog::Name* JsonLog::name_at_place(std::string_view text, const Level& level) {
+    if (place_ == kPlaces || text.size() > kLongestAtPlace) return find(text, level);
+    Place& place = places_[place_++];
+    if (place.level != &level || place.text != text)
+        place = {std::string(text), &level, find(text, level)};
+    return place.name;
+}
+
+JsonLog::Name* JsonLog::find(std::string_view text, const Level& level) {
+    for (const std::size_t index : level)
         if (names_[index].text == text) return &names_[index];
     return nullptr;
 }
@@ -82,18 +98,11 @@ const char* JsonLog::value(const simdjson::dom::element& from, Name& name) {
     if (!name.within.empty() && from.get(inner) == simdjson::SUCCESS)
         return object(inner, name.within);
     if (name.fields.empty() || from.is_null()) return nullptr;
-    std::string_view text;
-    std::string& number = numbers_[static_cast<std::size_t>(name.fields.front())];
-    bool truth = false;
-    if (from.get(truth) == simdjson::SUCCESS)
-        text = truth ? "true" : "";
-    else if (text_of_number(from, number))
-        text = number;
-    else if (from.get(text) != simdjson::SUCCESS)
-        return "a field must be a text or a number";
+    const auto text = text_of(from, numbers_[static_cast<std::size_t>(name.fields.front())]);
+    if (!text) return "a field must be a text or a number";
     for (const LogField field : name.fields) {
         std::string_view& place = record_->texts[static_cast<std::size_t>(field)];
-        if (map_.means_nothing(place)) place = text;  // of several the first that says anything
+        if (map_.means_nothing(place)) place = *text;  // of several the first that says anything
     }
     return nullptr;
 }

@@ -28,6 +28,7 @@ LogIngest::LogIngest(Session& session, Options options, Interruption& interrupti
       calls_(options_.map) {}
 
 std::unique_ptr<OpenLog> LogIngest::open(const std::string& path) {
+    finish_writing();
     auto log = std::make_unique<OpenLog>(path);
     Transaction transaction(session_);
     log->position = find_position(session_, log->bytes, log->lines, !options_.dry_run);
@@ -37,6 +38,7 @@ std::unique_ptr<OpenLog> LogIngest::open(const std::string& path) {
 }
 
 std::unique_ptr<OpenLog> LogIngest::open_known(const std::string& path) {
+    finish_writing();
     auto log = std::make_unique<OpenLog>(path);
     log->position = find_position(session_, log->bytes, log->lines, false);
     log->from = log->position.offset;
@@ -48,7 +50,7 @@ void LogIngest::read_on(OpenLog& log, const std::vector<OpenLog*>& all) {
     while (!interruption_.requested() && log.lines.next()) {
         line(log, log.lines.text());
         unwritten_bytes_ += log.lines.length();
-        if (batch_.is_full() || unwritten_bytes_ >= kBytesAtOnce) flush(all);
+        if (batch_.is_full() || unwritten_bytes_ >= kBytesAtOnce) begin_to_write(all);
     }
     log.ends_in_a_line = false;
     if (!interruption_.requested() && log.lines.has_rest()) rest(log);
@@ -103,25 +105,43 @@ void LogIngest::malformed(OpenLog& log, const char* reason) {
                      for_terminal(log.bytes.name()));
 }
 
-// A log of which no line could be read is most likely read wrongly: its position stays.
 void LogIngest::flush(const std::vector<OpenLog*>& all) {
+    begin_to_write(all);
+    finish_writing();
+}
+
+// A log of which no line could be read is most likely read wrongly: its position stays.
+void LogIngest::begin_to_write(const std::vector<OpenLog*>& all) {
+    finish_writing();
     unwritten_bytes_ = 0;
-    if (options_.dry_run) {
-        batch_.count(session_, options_.map.key_source, totals_);
-        batch_.clear();
-        return;
+    std::vector<PositionMove> moves;
+    for (OpenLog* log : all) {
+        LogPosition& position = log->position;
+        if (log->good == 0 || position.id == 0 || position.is_shorter ||
+            log->lines.ends_at() == position.offset)
+            continue;
+        moves.push_back(move_to_line_end(position, log->bytes, log->lines));
+        position.offset = log->lines.ends_at();  // should it fail, nobody goes on with it
     }
-    const auto has_moved = [](const OpenLog* log) {
-        return log->good > 0 && log->position.id != 0 && !log->position.is_shorter &&
-               log->lines.ends_at() != log->position.offset;
-    };
-    if (batch_.is_empty() && std::none_of(all.begin(), all.end(), has_moved)) return;
+    if (batch_.is_empty() && moves.empty()) return;
+    std::swap(batch_, written_);
+    writing_ =
+        std::async(std::launch::async, [this, moves = std::move(moves)] { return write(moves); });
+}
+
+void LogIngest::finish_writing() {
+    if (!writing_.valid()) return;
+    totals_.of_keys += writing_.get();
+    written_.clear();
+}
+
+SampleTotals LogIngest::write(const std::vector<PositionMove>& moves) {
+    if (options_.dry_run) return written_.count(session_, options_.map.key_source);
     Transaction transaction(session_);
-    for (OpenLog* log : all)
-        if (has_moved(log)) move_position(session_, log->position, log->bytes, log->lines);
-    batch_.write(session_, options_.gateway, options_.map.key_source, totals_);
+    for (const PositionMove& move : moves) move_position(session_, move);
+    const SampleTotals totals = written_.write(session_, options_.gateway, options_.map.key_source);
     transaction.commit();
-    batch_.clear();
+    return totals;
 }
 
 LogOutcome LogIngest::outcome(const OpenLog& log) {

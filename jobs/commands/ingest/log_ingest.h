@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <string>
 #include <vector>
@@ -42,7 +43,8 @@ struct LogOutcome {
 };
 
 /// Reads logs into samples. What is read is counted together with the offset up to which it was
-/// read, in one transaction: whenever that is cut off, it is read again.
+/// read, in one transaction: whenever that is cut off, it is read again. While one batch is being
+/// written, the next one is read.
 class LogIngest {
   public:
     struct Options {
@@ -63,11 +65,12 @@ class LogIngest {
     /// @param all the logs whose lines the samples in hand are of, `log` among them.
     /// @throws Error{usage} where reading fails.
     void read_on(OpenLog& log, const std::vector<OpenLog*>& all);
-    /// Writes the samples in hand, and how far the logs were read.
+    /// Writes the samples in hand, and how far the logs were read; nothing is left to be written.
     void flush(const std::vector<OpenLog*>& all);
     /// How it stands with a log that is closed now.
     static LogOutcome outcome(const OpenLog& log);
 
+    /// After flush(): all of it.
     const IngestTotals& totals() const { return totals_; }
     const Options& options() const { return options_; }
 
@@ -76,17 +79,21 @@ class LogIngest {
     void rest(OpenLog& log);
     const char* take(std::string_view text);
     void malformed(OpenLog& log, const char* reason);
+    void begin_to_write(const std::vector<OpenLog*>& all);
+    void finish_writing();
+    SampleTotals write(const std::vector<PositionMove>& moves);
 
-    Session& session_;
+    Session& session_;  // the writing thread's, while there is one
     Options options_;
     Interruption& interruption_;
     std::unique_ptr<LogFormatReader> reader_;
     CallReader calls_;
-    UsageBatch batch_;
+    UsageBatch batch_, written_;  // what is in hand, and what is being written
     IngestTotals totals_;
     LogRecord record_;
     Call call_;
     std::int64_t unwritten_bytes_ = 0;
+    std::future<SampleTotals> writing_;  // the last member: its end waits for what uses the others
 };
 
 }  // namespace keyrota

@@ -58,23 +58,31 @@ LogPosition find_position(Session& session, const LogBytes& bytes, LogLines& lin
     return found;
 }
 
-void move_position(Session& session, LogPosition& position, const LogBytes& bytes,
-                   const LogLines& lines) {
+PositionMove move_to_line_end(const LogPosition& position, const LogBytes& bytes,
+                              const LogLines& lines) {
     const std::string_view beginning = bytes.beginning();
+    return {.id = position.id,
+            .from = position.offset,
+            .to = lines.ends_at(),
+            .beginning_hash = beginning_hash(beginning),
+            .beginning_length = static_cast<std::int64_t>(beginning.size()),
+            .tail_hash = lines.tail_hash(),
+            .file = bytes.name()};
+}
+
+void move_position(Session& session, const PositionMove& move) {
     const std::int64_t moved =
-        session.execute(sql::ingest_position_move,
-                        {{"id", position.id},
-                         {"was", position.offset},
-                         {"byte_offset", lines.ends_at()},
-                         {"beginning_hash", beginning_hash(beginning)},
-                         {"beginning_length", static_cast<std::int64_t>(beginning.size())},
-                         {"tail_hash", lines.tail_hash()},
-                         {"file", bytes.name()}});
+        session.execute(sql::ingest_position_move, {{"id", move.id},
+                                                    {"was", move.from},
+                                                    {"byte_offset", move.to},
+                                                    {"beginning_hash", move.beginning_hash},
+                                                    {"beginning_length", move.beginning_length},
+                                                    {"tail_hash", move.tail_hash},
+                                                    {"file", move.file}});
     if (moved != 1)
         throw Error(ExitCode::lease_held,
-                    fmt::format("{}: somebody else reads it at the same time", bytes.name()),
+                    fmt::format("{}: somebody else reads it at the same time", move.file),
                     "What they have counted is counted once: run it again when they are through.");
-    position.offset = lines.ends_at();
 }
 
 }  // namespace keyrota

@@ -21,9 +21,21 @@ struct LogPosition {
 /// same log before that ends.
 LogPosition find_position(Session& session, const LogBytes& bytes, LogLines& lines, bool make);
 
-/// Moves it to where the present line ends, in the caller's transaction.
+/// How a position moves: all that the database is told of it.
+struct PositionMove {
+    std::int64_t id = 0;
+    std::int64_t from = 0, to = 0;
+    std::string beginning_hash;
+    std::int64_t beginning_length = 0;
+    std::string tail_hash;  // of what stands before `to`
+    std::string file;
+};
+
+/// From where the position stands to where the present line ends.
+PositionMove move_to_line_end(const LogPosition& position, const LogBytes& bytes,
+                              const LogLines& lines);
+/// In the caller's transaction.
 /// @throws Error{lease_held} where somebody else moved it since.
-void move_position(Session& session, LogPosition& position, const LogBytes& bytes,
-                   const LogLines& lines);
+void move_position(Session& session, const PositionMove& move);
 
 }  // namespace keyrota

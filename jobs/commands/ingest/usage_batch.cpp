@@ -21,6 +21,9 @@ constexpr std::size_t kLongestScope = 200;  // bytes
 constexpr std::size_t kMostKeyBytes = std::size_t{8} << 20;
 constexpr std::size_t kKeyBytesAtOnce = std::size_t{1} << 20;
 
+constexpr const char* kSamples =
+    "keyrota.usage_sample (key_id, at, gateway, requests, client_errors, server_errors,"
+    " rate_limited, scope, network, auth, browser)";
 constexpr Statement kClock{"ingest_clock", "select keyrota.micros(clock_timestamp()) as now"};
 
 std::uint64_t random_seed() {
@@ -87,7 +90,21 @@ void put_optional(CopyWriter& copy, std::string_view text) {
         copy.text(text);
 }
 
+// Where in the order of their coming.
+template <typename Texts>
+std::uint32_t place_of(const Texts& texts, typename Texts::const_iterator text) {
+    return static_cast<std::uint32_t>(text - texts.begin());
+}
+
 }  // namespace
+
+SampleTotals& SampleTotals::operator+=(const SampleTotals& more) {
+    requests += more.requests;
+    samples += more.samples;
+    unknown_keys += more.unknown_keys;
+    ahead += more.ahead;
+    return *this;
+}
 
 std::size_t UsageBatch::GroupHash::operator()(const Group& group) const {
     const std::uint64_t who = std::uint64_t{group.key} << 32U | group.query_key;
@@ -120,7 +137,7 @@ void UsageBatch::clear() {
     scopes_.clear();
     of_key_and_minute_.clear();
     introduced_.clear();
-    scopes_.emplace("", 0);
+    scopes_.emplace();  // the first: none
     key_bytes_ = 0;
 }
 
@@ -131,34 +148,30 @@ bool UsageBatch::is_full() const {
 
 std::uint32_t UsageBatch::key_index(std::string_view reference) {
     const auto found = keys_.find(reference);
-    if (found != keys_.end()) return found->second;
-    const auto next = static_cast<std::uint32_t>(keys_.size());
-    keys_.emplace(reference, next);
+    if (found != keys_.end()) return place_of(keys_, found);
     introduced_.emplace_back();
     key_bytes_ += reference.size();
-    return next;
+    return place_of(keys_, keys_.emplace(reference).first);
 }
 
 // Of the secret in a key's URL, + 1; 0 where the key comes with ever new ones.
 std::uint32_t UsageBatch::secret_index(std::uint32_t key, std::string_view reference) {
     if (reference.empty()) return 0;
     const auto found = keys_.find(reference);
-    if (found != keys_.end()) return found->second + 1;
+    if (found != keys_.end()) return place_of(keys_, found) + 1;
     return ++introduced_[key].secrets > kMostSecretsOfKey ? 0 : key_index(reference) + 1;
 }
 
 std::uint32_t UsageBatch::scope_index(std::uint32_t key, std::string_view scope,
                                       bool& is_over_caps) {
     const auto found = scopes_.find(scope);
-    if (found != scopes_.end()) return found->second;
+    if (found != scopes_.end()) return place_of(scopes_, found);
     if (!can_be_scope(scope)) return 0;
     if (++introduced_[key].scopes > kMostScopesOfKey) {
         is_over_caps = true;
         return 0;
     }
-    const auto next = static_cast<std::uint32_t>(scopes_.size());
-    scopes_.emplace(scope, next);
-    return next;
+    return place_of(scopes_, scopes_.emplace(scope).first);
 }
 
 bool UsageBatch::takes_one_more(const Group& group) {
@@ -171,13 +184,13 @@ bool UsageBatch::takes_one_more(const Group& group) {
 // URL: what is left of a key in a minute is one sum, or two.
 UsageBatch::Sum& UsageBatch::sum_of(Group group, bool& is_over_caps) {
     auto found = sums_.find(group);
-    if (found != sums_.end()) return found->second;
+    if (found != sums_.end()) return found.value();
     if (takes_one_more(group)) return sums_[group];
     is_over_caps = true;
     if (group.network != 0) {
         group.network = 0;
         found = sums_.find(group);
-        if (found != sums_.end()) return found->second;
+        if (found != sums_.end()) return found.value();
         if (takes_one_more(group)) return sums_[group];
     }
     group.scope = 0;
@@ -232,11 +245,11 @@ std::vector<std::int64_t> UsageBatch::key_ids(Session& session,
             places.clear();
             bytes = 0;
         };
-        for (const auto& [text, place] : keys_) {
-            if (text.front() != kind) continue;
-            references.emplace_back(text);
-            places.push_back(place);
-            bytes += text.size();
+        for (auto text = keys_.begin(); text != keys_.end(); ++text) {
+            if (text->front() != kind) continue;
+            references.emplace_back(*text);
+            places.push_back(place_of(keys_, text));
+            bytes += text->size();
             if (bytes >= kKeyBytesAtOnce) ask();
         }
         if (!references.empty()) ask();
@@ -246,8 +259,8 @@ std::vector<std::int64_t> UsageBatch::key_ids(Session& session,
 
 // Calls `use` with each sum whose key is known; counts all of them.
 template <typename Use>
-void UsageBatch::resolved(Session& session, const std::string& key_source, IngestTotals& totals,
-                          Use use) {
+SampleTotals UsageBatch::resolved(Session& session, const std::string& key_source, Use use) const {
+    SampleTotals totals;
     const std::vector<std::int64_t> ids = key_ids(session, key_source);
     constexpr std::int64_t kMinute = 60'000'000;
     const std::int64_t now = to_micros(session.one(kClock).instant("now")) / kMinute;
@@ -264,46 +277,35 @@ void UsageBatch::resolved(Session& session, const std::string& key_source, Inges
         const bool is_in_url = group.query_key != 0 && ids[group.query_key - 1] == key_id;
         use(key_id, group, sum, is_in_url);
     }
+    return totals;
 }
 
-void UsageBatch::count(Session& session, const std::string& key_source, IngestTotals& totals) {
-    resolved(session, key_source, totals, [](auto&&...) {});
+SampleTotals UsageBatch::count(Session& session, const std::string& key_source) const {
+    return resolved(session, key_source, [](auto&&...) {});
 }
 
-void UsageBatch::write(Session& session, const std::string& gateway, const std::string& key_source,
-                       IngestTotals& totals) {
-    struct Sample {
-        std::int64_t key_id;
-        const Group* group;
-        const Sum* sum;
-        bool is_in_url;
-    };
-    std::vector<Sample> samples;
-    resolved(session, key_source, totals,
-             [&](std::int64_t key_id, const Group& group, const Sum& sum, bool is_in_url) {
-                 samples.push_back({key_id, &group, &sum, is_in_url});
-             });
-    if (samples.empty()) return;
-    std::vector<std::string_view> scopes(scopes_.size());
-    for (const auto& [text, place] : scopes_) scopes[place] = text;
-    CopyWriter copy(session, "ingest_samples",
-                    "keyrota.usage_sample (key_id, at, gateway, requests, client_errors,"
-                    " server_errors, rate_limited, scope, network, auth, browser)");
-    for (const Sample& row : samples) {
-        copy.row(11);
-        copy.int64(row.key_id);
-        copy.instant(Timestamp(std::chrono::minutes(row.group->minute)));
-        copy.text(gateway);
-        copy.int32(row.sum->requests);
-        copy.int32(row.sum->client_errors);
-        copy.int32(row.sum->server_errors);
-        copy.int32(row.sum->rate_limited);
-        put_optional(copy, scopes[row.group->scope]);
-        put_network(copy, row.group->network);
-        copy.text(row.is_in_url ? "query" : "header");
-        copy.boolean(row.group->browser);
-    }
-    copy.finish();
+SampleTotals UsageBatch::write(Session& session, const std::string& gateway,
+                               const std::string& key_source) const {
+    std::optional<CopyWriter> copy;  // once there is anything to write
+    const auto totals =
+        resolved(session, key_source,
+                 [&](std::int64_t key_id, const Group& group, const Sum& sum, bool is_in_url) {
+                     if (!copy) copy.emplace(session, "ingest_samples", kSamples);
+                     copy->row(11);
+                     copy->int64(key_id);
+                     copy->instant(Timestamp(std::chrono::minutes(group.minute)));
+                     copy->text(gateway);
+                     copy->int32(sum.requests);
+                     copy->int32(sum.client_errors);
+                     copy->int32(sum.server_errors);
+                     copy->int32(sum.rate_limited);
+                     put_optional(*copy, scopes_.values_container()[group.scope]);
+                     put_network(*copy, group.network);
+                     copy->text(is_in_url ? "query" : "header");
+                     copy->boolean(group.browser);
+                 });
+    if (copy) copy->finish();
+    return totals;
 }
 
 }  // namespace keyrota

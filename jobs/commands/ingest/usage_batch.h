@@ -1,10 +1,13 @@
 #pragma once
 
+#include <tsl/ordered_map.h>
+#include <tsl/ordered_set.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "commands/ingest/call.h"
@@ -12,17 +15,24 @@
 
 namespace keyrota {
 
-/// What lines came to; what is counted here was read, whether it is written or (a dry run) not.
-struct IngestTotals {
-    std::int64_t lines = 0;         // with anything on them
+/// What lines came to in the database, whether it is written or (a dry run) not.
+struct SampleTotals {
     std::int64_t requests = 0;      // of keys that are known
     std::int64_t samples = 0;       // rows
-    std::int64_t malformed = 0;     // lines
-    std::int64_t without_key = 0;   // lines
     std::int64_t unknown_keys = 0;  // lines whose key the database does not have
-    std::int64_t over_caps = 0;     // lines that count without their network or scope
-    std::int64_t ahead = 0;         // of them, stamped more than an hour ahead of the database
+    std::int64_t ahead = 0;         // of the requests, stamped more than an hour ahead of its clock
+
+    SampleTotals& operator+=(const SampleTotals& more);
+};
+
+/// What was read.
+struct IngestTotals {
+    std::int64_t lines = 0;        // with anything on them
+    std::int64_t malformed = 0;    // lines
+    std::int64_t without_key = 0;  // lines
+    std::int64_t over_caps = 0;    // lines that count without their network or scope
     std::optional<std::int64_t> first_minute{}, last_minute{};  // since 1970
+    SampleTotals of_keys{};                                     // as far as it was written
 };
 
 /// Calls, summed up by key, minute, scope, network, authentication and browser, in memory that does
@@ -43,19 +53,19 @@ class UsageBatch {
 
     /// Finds out which keys are meant, and appends the samples, as rows of this gateway, in the
     /// caller's transaction.
-    void write(Session& session, const std::string& gateway, const std::string& key_source,
-               IngestTotals& totals);
+    SampleTotals write(Session& session, const std::string& gateway,
+                       const std::string& key_source) const;
     /// The same without the rows.
-    void count(Session& session, const std::string& key_source, IngestTotals& totals);
+    SampleTotals count(Session& session, const std::string& key_source) const;
     void clear();
 
   private:
     struct Group {
         std::uint64_t network = 0;
-        std::uint32_t key = 0;        // index into keys_
+        std::uint32_t key = 0;        // place in keys_
         std::uint32_t query_key = 0;  // likewise, + 1; 0: no secret in the URL
         std::uint32_t minute = 0;
-        std::uint32_t scope = 0;  // index into scopes_
+        std::uint32_t scope = 0;  // place in scopes_
         bool browser = false;
         bool operator==(const Group&) const = default;
     };
@@ -72,7 +82,13 @@ class UsageBatch {
         std::uint64_t seed;
         std::size_t operator()(std::string_view text) const;
     };
-    using Index = std::unordered_map<std::string, std::uint32_t, TextHash, std::equal_to<>>;
+    // By a small table of places in a vector: calls come in the order of time, so the sums that are
+    // asked for are the vector's last ones, and near.
+    using Sums =
+        tsl::ordered_map<Group, Sum, GroupHash, std::equal_to<>,
+                         std::allocator<std::pair<Group, Sum>>, std::vector<std::pair<Group, Sum>>>;
+    using Texts = tsl::ordered_set<std::string, TextHash, std::equal_to<>,
+                                   std::allocator<std::string>, std::vector<std::string>>;
 
     struct Introduced {
         std::uint32_t scopes = 0, secrets = 0;
@@ -84,13 +100,13 @@ class UsageBatch {
     bool takes_one_more(const Group& group);
     std::vector<std::int64_t> key_ids(Session& session, const std::string& key_source) const;
     template <typename Use>
-    void resolved(Session& session, const std::string& key_source, IngestTotals& totals, Use use);
+    SampleTotals resolved(Session& session, const std::string& key_source, Use use) const;
 
-    std::unordered_map<Group, Sum, GroupHash> sums_;
-    Index keys_, scopes_;
+    Sums sums_;
+    Texts keys_, scopes_;
     std::vector<Introduced> introduced_;  // by key
     std::size_t key_bytes_ = 0;
-    std::unordered_map<std::uint64_t, std::uint32_t> of_key_and_minute_;
+    tsl::ordered_map<std::uint64_t, std::uint32_t> of_key_and_minute_;
     std::uint64_t seed_;
 };
 
