@@ -42,6 +42,10 @@ void plan_prune(const RunContext& run, Plan& plan) {
                     sql::old_hours,
                     sql::delete_hours,
                     {{"before", run.as_of - retention.hours}}});
+    plan.add_chore({"old-log-positions",
+                    sql::old_log_positions,
+                    sql::delete_log_positions,
+                    {{"before", run.as_of - retention.hours}}});
 }
 
 }  // namespace keyrota

@@ -128,6 +128,20 @@ TEST_F(Prune, RemovesAMessageOfWhichNothingIsToComeAtItsRetention) {
                 ElementsAre("a tick younger", "still to be sent"));
 }
 
+TEST_F(Prune, ForgetsHowFarALogWasReadTogetherWithTheFiguresOfItsLines) {
+    const auto given_position = [&](const char* file, Timestamp updated_at) {
+        execute(fmt::format(
+            "insert into keyrota.ingest_position (beginning_hash, beginning_length, byte_offset, "
+            "tail_hash, file, updated_at) values ('', 1, 1, '', '{}', keyrota.instant({}))",
+            file, to_micros(updated_at)));
+    };
+    given_position("old", kNow - 400 * kDay);
+    given_position("a tick younger", kNow - 400 * kDay + 1us);
+    EXPECT_EQ(chore(prune(), "old-log-positions").applied, 1);
+    EXPECT_EQ(texts("select file from keyrota.ingest_position"),
+              std::vector<std::string>{"a tick younger"});
+}
+
 TEST_F(Prune, KeepsTheLastCompleteRunOfEachJobAndCheckHoweverOld) {
     given_run({.name = "before it", .as_of = kNow - 300 * kDay});
     given_run({.name = "last complete", .as_of = kNow - 200 * kDay});
