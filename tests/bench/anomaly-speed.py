@@ -2,15 +2,18 @@
 """`./dev bench anomaly-speed`: what detect-anomalies costs in an hour, against moving the same rows without a detector.
 
 Of 10 million keys with a state 1 million have calls in the hour. The floor: COPY the new hours joined with their states out to
-/dev/null in key order, COPY as many states into a temporary table, and one UPDATE from it.
+/dev/null in key order, COPY as many states into a temporary table, and one UPDATE from it. And what one step of the detector
+costs (tests/bench/detector_step.cpp), in CPU time of an optimised build of its own.
 
-Needs python3-psycopg2 and the program; makes a server of its own under --dir and removes it again (10 million states take
+Needs python3-psycopg2, a C++ compiler and the program; makes a server of its own under --dir and removes it again (10 million states take
 about 20 GB there). Exit 0: all figures met (or --quick), 1: one missed, 2: the bench failed.
 """
 
+import subprocess
 import tempfile
 import time
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from statistics import median
 
 from bench_cluster import BenchCluster, BenchError, instant, run_as_program, say
@@ -54,6 +57,8 @@ update keyrota.detector_state s
   from pg_temp.moved w
  where s.key_id = w.key_id
 """
+SOURCE = Path(__file__).resolve().parents[2]
+DETECTOR = ("baseline", "detector", "detector_state", "tail")
 TABLES = ["keyrota." + name for name in ("detector_state", "usage_hour", "finding", "plan_item", "job_run", "run_check")]
 
 
@@ -84,7 +89,16 @@ class AnomalySpeedBench:
             say(f"{self.label}: the first run made {self.options.keys:,} states of {HISTORY} hours in {first.wall_s:.0f} s,"
                 f" {first.rss_kib / 1024:.0f} MiB")
             hours = [self.hour(BASE + timedelta(hours=n)) for n in range(self.options.repeats)]
-        self.judge(hours)
+            steps = self.steps(cluster.place)
+        self.judge(hours, steps)
+
+    def steps(self, place):
+        """@returns nanoseconds of CPU a step, of several runs."""
+        program = place / "detector_step"
+        sources = [SOURCE / "tests/bench/detector_step.cpp", *(SOURCE / f"common/anomaly/{name}.cpp" for name in DETECTOR)]
+        subprocess.run(["c++", "-std=c++20", "-O2", f"-I{SOURCE}/common", *map(str, sources), "-o", str(program)], check=True)
+        outputs = [subprocess.run([program], check=True, capture_output=True, text=True).stdout for _ in range(5)]
+        return [float(output.split()[0]) for output in outputs]
 
     def detect(self, until):
         self.cluster.sql(CLOSE, {"until": until})
@@ -139,10 +153,11 @@ class AnomalySpeedBench:
             connection.close()
         return seconds
 
-    def judge(self, hours):
+    def judge(self, hours, steps):
         whole, floor = [h["whole_s"] for h in hours], [sum(h["floor_s"].values()) for h in hours]
         self.figures.append(at_most(f"an hour ({self.label})", spread(whole), spread(floor),
                                     median(w / f for w, f in zip(whole, floor)), 1.6))
+        self.figures.append(no_more_than("a step", median(steps), 150, "ns of CPU"))
         self.figures.append(no_more_than("peak RSS of runs", self.cluster.peak_rss_kib / 1024, 128, "MiB"))
 
 
