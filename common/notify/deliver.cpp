@@ -8,6 +8,7 @@
 #include "common_sql.h"
 #include "error/error.h"
 #include "notify/webhook.h"
+#include "postgres/started_statement.h"
 #include "report/escape.h"
 
 namespace keyrota {
@@ -23,6 +24,7 @@ constexpr std::int64_t kClaimed = 200;  // at a time: some seconds of work
 constexpr minutes kClaimUsed(5);        // half of what a claim is good for
 constexpr int kBrokenInARow = 3;        // connections; then it is not the message
 constexpr std::size_t kLongestAnswer = 500;
+constexpr std::int64_t kUnflushed = 50;  // messages that a crash of the database's machine forgets
 
 constexpr Statement kInstallation{
     "installation_uuid", "select installation_uuid::text as uuid from keyrota.installation"};
@@ -61,7 +63,7 @@ bool is_certain(const Answer& answer) {
 class Deliverer {
   public:
     Deliverer(Session& session, const Config& config, const DeliveryOptions& options)
-        : session_(session), config_(config), options_(options) {}
+        : session_(session), config_(config), options_(options), logging_(session) {}
 
     DeliveryReport run();
 
@@ -69,6 +71,7 @@ class Deliverer {
     bool work_on_a_part();
     Answer send(const Claimed& claimed);
     void settle(const Claimed& claimed, const Answer& answer);
+    void log_as_sent(const Claimed& claimed, const Answer& answer);
     void settle_in_database(const Claimed& claimed, const Answer& answer, const char* state,
                             Timestamp next_try_at);
     void bury(const Claimed& claimed, const Answer& answer);
@@ -81,6 +84,7 @@ class Deliverer {
     Session& session_;
     const Config& config_;
     const DeliveryOptions& options_;
+    StartedStatement logging_;  // that the message before was sent
     std::unique_ptr<Transport> mail_;
     std::unique_ptr<Transport> webhook_;
     DeliveryReport all_{};
@@ -103,18 +107,24 @@ void Deliverer::add(std::int64_t DeliveryReport::*total) {
 
 // Made when the first message needs it: a queue of webhooks needs no mail server.
 Transport& Deliverer::mail() {
-    if (!mail_) mail_ = make_mail_transport(config_, session_.one(kInstallation).text("uuid"));
+    if (!mail_) {
+        logging_.finish();
+        mail_ = make_mail_transport(config_, session_.one(kInstallation).text("uuid"));
+    }
     return *mail_;
 }
 
 Answer Deliverer::send(const Claimed& claimed) {
     if (!claimed.suppressed.empty())
         return {Kind::never, "", "this address gets no mail: " + claimed.suppressed};
+    // No message is given out of hand before the one before is in the log: so a kill leaves one at
+    // most of which nobody knows.
+    const auto before_content = [this] { logging_.finish(); };
     if (claimed.message.channel == "webhook") {
         if (!webhook_) webhook_ = std::make_unique<WebhookTransport>(config_.webhook);
-        return webhook_->send(claimed.message);
+        return webhook_->send(claimed.message, before_content);
     }
-    return mail().send(claimed.message);
+    return mail().send(claimed.message, before_content);
 }
 
 // What a server says may hold anything, and is shown to people.
@@ -124,9 +134,7 @@ std::string shown_words(const Answer& answer) {
 
 void Deliverer::settle_in_database(const Claimed& claimed, const Answer& answer, const char* state,
                                    Timestamp next_try_at) {
-    const char* outcome = answer.is_sent()             ? "sent"
-                          : answer.kind == Kind::never ? "refused"
-                                                       : "deferred";
+    const char* outcome = answer.kind == Kind::never ? "refused" : "deferred";
     session_.one(sql::mail_settle, {{"message_id", claimed.message.message_id},
                                     {"token", options_.token},
                                     {"state", state},
@@ -135,6 +143,17 @@ void Deliverer::settle_in_database(const Claimed& claimed, const Answer& answer,
                                     {"next_try_at", next_try_at},
                                     text_or_null("code", answer.code),
                                     text_or_null("answer", shown_words(answer))});
+}
+
+// The server writes it down while the next message is begun.
+void Deliverer::log_as_sent(const Claimed& claimed, const Answer& answer) {
+    const auto text = [](const std::string& value) {
+        return value.empty() ? std::nullopt : std::optional(value);
+    };
+    const bool is_flushed = (all_.sent + 1) % kUnflushed == 0;
+    logging_.start(sql::mail_sent, {fmt::to_string(claimed.message.message_id), options_.token,
+                                    fmt::to_string(to_micros(now())), text(answer.code),
+                                    text(shown_words(answer)), is_flushed ? "on" : "off"});
 }
 
 // Nobody will get it. What stood in it goes to the next in line, and the address is remembered.
@@ -154,7 +173,7 @@ void Deliverer::bury(const Claimed& claimed, const Answer& answer) {
 
 void Deliverer::settle(const Claimed& claimed, const Answer& answer) {
     if (answer.is_sent()) {
-        settle_in_database(claimed, answer, "sent", now());
+        log_as_sent(claimed, answer);
         return add(&DeliveryReport::sent);
     }
     if (answer.kind == Kind::never) return bury(claimed, answer);
@@ -207,12 +226,14 @@ bool Deliverer::work_on_a_part() {
         if (!is_whole) break;
         const Claimed claimed = claimed_of(row);
         const Answer answer = send(claimed);
+        logging_.finish();
         // Who is not let in has tried nothing.
         if (answer.kind != Kind::denied) settle(claimed, answer);
         note_trouble(claimed, answer);
         if (!all_.trouble.empty()) break;
     }
-    if (!is_whole || !all_.trouble.empty()) release();
+    logging_.finish();
+    release();
     return !rows.empty() && all_.trouble.empty() && !options_.interrupted();
 }
 

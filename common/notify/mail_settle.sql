@@ -1,18 +1,14 @@
--- What became of one message, with the words of whoever said it. A claim that was lost in the meantime settles nothing. A
--- success forgets the failures that were only counted.
+-- What became of one message that was not sent, with the words of whoever said it. A claim that was lost in the meantime
+-- settles nothing.
 with settled as (
     update keyrota.message
        set state = :state, tries = tries + 1, next_try_at = keyrota.instant(:next_try_at), claimed_by = null,
-           claim_expires_at = null, last_answer = :answer,
-           sent_at = case when :state = 'sent' then keyrota.instant(:at) end
+           claim_expires_at = null, last_answer = :answer
      where message_id = :message_id and claimed_by = :token
-    returning message_id, tries, channel, recipient),
+    returning message_id, tries, recipient),
 logged as (
     insert into keyrota.delivery (message_id, attempt, at, recipient, outcome, code, answer)
     select s.message_id, s.tries, keyrota.instant(:at), s.recipient, cast(:outcome as text), cast(:code as text),
            cast(:answer as text)
-      from settled s),
-forgotten as (
-    delete from keyrota.suppression p using settled s
-     where :state = 'sent' and s.channel = 'email' and p.address = lower(s.recipient) and p.suppressed_at is null)
+      from settled s)
 select count(*) as total from settled

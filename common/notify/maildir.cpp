@@ -48,7 +48,9 @@ bool write_durably(const fs::path& file, const std::string& text) {
 }  // namespace
 
 // The name follows from the message: sent again after a crash, it takes its own place.
-Answer MaildirTransport::send(const OutgoingMessage& message) {
+Answer MaildirTransport::send(const OutgoingMessage& message,
+                              const std::function<void()>& before_content) {
+    before_content();
     std::error_code error;
     fs::create_directories(folder_.parent_path(), error);
     for (const fs::path& folder : {folder_, folder_ / "cur", folder_ / "new", folder_ / "tmp"})

@@ -12,7 +12,8 @@ class MaildirTransport : public Transport {
   public:
     MaildirTransport(std::filesystem::path folder, MailIdentity identity)
         : folder_(std::move(folder)), identity_(std::move(identity)) {}
-    Answer send(const OutgoingMessage& message) override;
+    Answer send(const OutgoingMessage& message,
+                const std::function<void()>& before_content) override;
 
   private:
     std::filesystem::path folder_;

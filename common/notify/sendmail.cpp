@@ -36,7 +36,9 @@ std::string first_line(const std::string& text) {
 
 }  // namespace
 
-Answer SendmailTransport::send(const OutgoingMessage& message) {
+Answer SendmailTransport::send(const OutgoingMessage& message,
+                               const std::function<void()>& before_content) {
+    before_content();
     // -i: a line with a dot alone does not end it. The program wants lines as this system has them.
     std::string text = to_mime(message, identity_);
     std::erase(text, '\r');

@@ -10,7 +10,8 @@ class SendmailTransport : public Transport {
   public:
     SendmailTransport(const Config::Mail& mail, MailIdentity identity)
         : program_(mail.sendmail), timeout_(mail.timeout), identity_(std::move(identity)) {}
-    Answer send(const OutgoingMessage& message) override;
+    Answer send(const OutgoingMessage& message,
+                const std::function<void()>& before_content) override;
 
   private:
     std::filesystem::path program_;

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <exception>
 #include <string_view>
+#include <utility>
 
 namespace keyrota {
 namespace {
@@ -28,6 +30,8 @@ struct Conversation {
     bool is_ended = true;   // the last line of that answer has come
     std::string_view left;  // of the message, to be sent
     bool is_all_sent = false;
+    const std::function<void()>* before_content = nullptr;  // null: it was called
+    std::exception_ptr objection;                           // what it threw
 };
 
 void hear_command(Conversation& talk, std::string_view command) {
@@ -64,6 +68,14 @@ int on_debug(CURL*, curl_infotype type, char* data, std::size_t size, void* talk
 std::size_t on_read(char* into, std::size_t size, std::size_t count, void* talk) {
     auto& sending = *static_cast<Conversation*>(talk);
     sending.stage = Stage::content;
+    if (sending.before_content) {
+        try {
+            (*std::exchange(sending.before_content, nullptr))();
+        } catch (...) {  // libcurl is C
+            sending.objection = std::current_exception();
+            return CURL_READFUNC_ABORT;
+        }
+    }
     const std::size_t part = std::min(size * count, sending.left.size());
     std::memcpy(into, sending.left.data(), part);
     sending.left.remove_prefix(part);
@@ -189,7 +201,7 @@ SmtpClient::~SmtpClient() = default;
 SmtpClient::SmtpClient(SmtpClient&&) noexcept = default;
 
 Answer SmtpClient::send(const std::string& from, const std::string& recipient,
-                        const std::string& bytes) {
+                        const std::string& bytes, const std::function<void()>& before_content) {
     CURL* curl = impl_->curl;
     curl_slist_free_all(impl_->recipients);
     impl_->recipients = curl_slist_append(nullptr, recipient.c_str());
@@ -201,7 +213,10 @@ Answer SmtpClient::send(const std::string& from, const std::string& recipient,
     for (bool is_second = false;; is_second = true) {
         Conversation talk;
         talk.left = bytes;
-        Answer answer = impl_->answer_of(impl_->perform(talk), talk);
+        talk.before_content = &before_content;
+        const CURLcode code = impl_->perform(talk);
+        if (talk.objection) std::rethrow_exception(talk.objection);
+        Answer answer = impl_->answer_of(code, talk);
         // A connection that is used up says so at its next message, or is simply gone.
         const bool is_used_up =
             answer.code.starts_with("421") || answer.code.starts_with("452") || answer.code.empty();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -31,8 +32,11 @@ class SmtpClient {
 
     /// Hands over one message for one recipient. Trouble is an answer, never an exception: where
     /// the last answer did not come, the server may have the message nevertheless.
-    /// @param bytes RFC 5322 with CRLF.
-    Answer send(const std::string& from, const std::string& recipient, const std::string& bytes);
+    /// @param bytes RFC 5322 with CRLF. @param before_content is called when the server is ready
+    /// for it: nothing is handed over before that returned, and nothing at all where it throws.
+    Answer send(
+        const std::string& from, const std::string& recipient, const std::string& bytes,
+        const std::function<void()>& before_content = [] {});
     /// Whether it could: connects, TLS, AUTH; sends no mail.
     Answer greet();
 

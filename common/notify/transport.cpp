@@ -15,8 +15,10 @@ class SmtpTransport : public Transport {
   public:
     SmtpTransport(SmtpServer server, MailIdentity identity)
         : client_(std::move(server)), identity_(std::move(identity)) {}
-    Answer send(const OutgoingMessage& message) override {
-        return client_.send(identity_.from, message.recipient, to_mime(message, identity_));
+    Answer send(const OutgoingMessage& message,
+                const std::function<void()>& before_content) override {
+        return client_.send(identity_.from, message.recipient, to_mime(message, identity_),
+                            before_content);
     }
 
   private:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,7 +21,10 @@ class Transport {
     Transport& operator=(const Transport&) = delete;
 
     /// Hands over one message. Trouble is an answer, not an exception.
-    virtual Answer send(const OutgoingMessage& message) = 0;
+    /// @param before_content is called before the far end can have all of it; what it throws ends
+    /// the attempt.
+    virtual Answer send(const OutgoingMessage& message,
+                        const std::function<void()>& before_content) = 0;
 };
 
 /// Whether mail goes by `smtp`, `sendmail` or `maildir`: mail.transport, with `auto` resolved.

@@ -72,7 +72,9 @@ std::string webhook_signature(const std::string& secret, std::int64_t timestamp,
     return signature;
 }
 
-Answer WebhookTransport::send(const OutgoingMessage& message) {
+Answer WebhookTransport::send(const OutgoingMessage& message,
+                              const std::function<void()>& before_content) {
+    before_content();
     if (webhook_.url.empty()) return {Kind::later, "", "webhook.url is not set"};
     if (!trouble_.empty()) return {Kind::later, "", trouble_};
     HttpPost post{.url = webhook_.url,

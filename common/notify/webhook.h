@@ -17,7 +17,8 @@ std::string webhook_signature(const std::string& secret, std::int64_t timestamp,
 class WebhookTransport : public Transport {
   public:
     explicit WebhookTransport(const Config::Webhook& webhook) : webhook_(webhook) {}
-    Answer send(const OutgoingMessage& message) override;
+    Answer send(const OutgoingMessage& message,
+                const std::function<void()>& before_content) override;
 
   private:
     Config::Webhook webhook_;

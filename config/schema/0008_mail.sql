@@ -83,6 +83,22 @@ create table keyrota.delivery (
     primary key (message_id, attempt)
 );
 
+-- Logs that a message was sent; until common/notify/mail_release.sql takes that over into keyrota.message the log alone knows. A
+-- claim that was lost in the meantime logs nothing. Committed at once, but on disk only a little later, unless `is_flushed`, which
+-- takes all before it along: what a crash of the database's machine forgets is sent again. A function, so that it is planned once
+-- a session and not once a message.
+create function keyrota.log_sent(of_message bigint, token text, sent_at timestamptz, code text, answer text, is_flushed boolean)
+    returns void language plpgsql as $$
+begin
+    insert into keyrota.delivery (message_id, attempt, at, recipient, outcome, code, answer)
+    select m.message_id, m.tries + 1, log_sent.sent_at, m.recipient, 'sent', log_sent.code, log_sent.answer
+      from keyrota.message m
+     where m.message_id = of_message and m.claimed_by = token;
+    if not is_flushed then
+        perform set_config('synchronous_commit', 'off', true);
+    end if;
+end $$;
+
 -- Addresses that refused mail for good; in force where suppressed_at is set (before that failures are only counted).
 create table keyrota.suppression (
     address text primary key check (address = lower(address)),

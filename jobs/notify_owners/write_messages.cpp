@@ -11,7 +11,7 @@
 namespace keyrota {
 namespace {
 
-constexpr std::int64_t kRecipients = 200;  // that one statement finds
+constexpr std::int64_t kRecipients = 5000;  // that one statement finds, which looks at all who wait
 
 constexpr Statement kMessagesToday{
     "messages_today",

@@ -2,8 +2,11 @@
 """`./dev bench mail`: the outbox delivered to Postfix's smtp-sink, against Postfix's own smtp-source.
 
 Both hand over the same number of messages of the same size, one after another over one connection. keyrota reads each from
-the database, makes MIME of it, and writes down the server's answer before it goes on; smtp-source sends one text again and
-again and writes nothing.
+the database, makes MIME of it, and writes down the server's answer before the next is out of its hands; smtp-source sends one
+text again and again and writes nothing.
+
+Before that: what a first night costs that finds something of every owner's keys. All notices are decided, grouped and rendered
+into the outbox; nobody takes them.
 
 Needs python3-psycopg2, postfix (for the two programs alone) and the program; makes a server of its own under --dir and
 removes it again. Exit 0: all figures met (or --quick), 1: one missed, 2: the bench failed.
@@ -35,15 +38,36 @@ AGAIN = """
 update keyrota.message set state = 'pending', tries = 0, sent_at = null, last_answer = null, next_try_at = '2026-01-01'
 """
 METHODS = ("source", "keyrota")
+FINDINGS_PER_OWNER = 3
+OWNERS = """
+insert into keyrota.owner (name, email, time_zone)
+select 'Owner ' || i, 'owner' || i || '@example.com', (array['UTC', 'Europe/Berlin', 'Asia/Kolkata'])[1 + i %% 3]
+  from generate_series(1, %(owners)s) i
+"""
+KEYS = """
+insert into keyrota.api_key (owner_id, name, type, environment, prefix, hint, scopes, service_plan_id, created_at, lineage_id)
+select 1 + i %% %(owners)s, 'billing ' || i, 'public', 'production', 'pk_live_', right(md5(i::text), 4), '{read:orders,write:orders}',
+       1, '2026-01-01', i
+  from generate_series(1, %(keys)s) i
+"""
+STATES = """
+insert into keyrota.api_key_state (key_id, status, expires_at) select key_id, 'active', '2030-01-01' from keyrota.api_key
+"""
+FINDINGS = """
+insert into keyrota.finding (key_id, uid, check_id, status, severity, opened_at, changed_at, run_id)
+select key_id, keyrota.finding_uid('KEY-SCOPE-TYPE', key_id, ''), 'KEY-SCOPE-TYPE', 'open', 4, now() - interval '1 hour', now(), 1
+  from keyrota.api_key
+"""
 
 
 def parse_arguments():
-    parser = bench_parser(__doc__, quick="300 messages, 2 repeats", repeats=5)
+    parser = bench_parser(__doc__, quick="300 messages and owners, 2 repeats", repeats=5)
     parser.add_argument("--messages", type=int, default=10_000)
+    parser.add_argument("--owners", type=int, default=100_000, help="who have three findings each")
     parser.add_argument("--seed", type=int, default=None, help="of the order of the two")
     options = parser.parse_args()
     if options.quick:
-        options.messages, options.repeats = 300, 2
+        options.messages, options.owners, options.repeats = 300, 300, 2
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(1_000_000)
     return options
@@ -82,6 +106,7 @@ class MailBench:
     def run(self):
         with BenchCluster(self.options.program, self.options.dir, self.options.keep) as cluster, Sink() as sink:
             self.cluster, self.sink = cluster, sink
+            self.render()
             self.write_config("maildir", "config-maildir.yaml")
             self.config = self.write_config("smtp", "config.yaml")
             self.size = self.measure_size()
@@ -96,6 +121,28 @@ class MailBench:
                         "  from: keyrota@example.com\n")
         path.chmod(0o644)
         return str(path)
+
+    def render(self):
+        """One run with a finding of each key, and nobody who takes mail. Then everything is as it was."""
+        owners, keys = self.options.owners, FINDINGS_PER_OWNER * self.options.owners
+        for statement in (OWNERS, KEYS, STATES, FINDINGS):
+            self.cluster.sql(statement, {"owners": owners, "keys": keys})
+        self.cluster.sql("vacuum analyze")
+        path = self.cluster.place / "config-nobody.yaml"
+        path.write_text("notify:\n  mode: send\nmail:\n  transport: smtp\n  host: localhost\n  port: 1\n  tls: none\n"
+                        "  from: keyrota@example.com\n  max_messages_per_day: 1000000\n")
+        path.chmod(0o644)
+        outcome = self.cluster.keyrota("--config", str(path), "run", "notify-owners", expect=7)
+        rendered, notices = self.cluster.sql(
+            "select (select count(*) from keyrota.message), (select count(*) from keyrota.notice where state = 'told')")[0]
+        if rendered != owners or notices != keys:
+            raise BenchError(f"{rendered} messages of {notices} notices were rendered")
+        self.rendering = {"wall_s": outcome.wall_s, "client_cpu_s": outcome.cpu_s, "rss_kib": outcome.rss_kib}
+        self.details["rendering"] = {"owners": owners, "findings": keys, **self.rendering, "load": load_average()}
+        say(f"{keys:,} findings of {owners:,} owners decided, grouped and rendered: {outcome.wall_s:.1f} s"
+            f" (CPU {outcome.cpu_s:.1f} s) in {outcome.rss_kib / 1024:.1f} MiB")
+        self.cluster.sql("truncate keyrota.notice, keyrota.message, keyrota.delivery, keyrota.finding, keyrota.api_key_state,"
+                         " keyrota.api_key, keyrota.owner cascade")
 
     def deliver(self, config):
         outcome = self.cluster.keyrota("--config", config, "run", "notify-owners", "--json")
@@ -146,7 +193,10 @@ class MailBench:
         self.figures = [
             at_least(f"speed of a whole run ({self.label})", spread(keyrota), spread(source), median(source) / median(keyrota), .8),
             Figure("messages a second", f"{rate:,.0f}", f"{self.options.messages / median(source):,.0f}", None, "-", None),
-            no_more_than("peak RSS", self.cluster.peak_rss_kib / 1024, 64, "MiB")]
+            no_more_than("peak RSS", self.cluster.peak_rss_kib / 1024, 64, "MiB"),
+            Figure("mails rendered a second", f"{self.options.owners / self.rendering['wall_s']:,.0f}", "-", None, "-", None),
+            no_more_than(f"peak RSS of rendering for {self.options.owners:,} owners", self.rendering["rss_kib"] / 1024, 128,
+                         "MiB")]
 
 
 def run(options):

@@ -272,6 +272,46 @@ TEST_F(Deliver, AClaimWhoseHolderIsGoneIsNobodys) {
     EXPECT_EQ(state(of_a_person), "sending");
 }
 
+TEST_F(Deliver, WhatTheLogOfARunThatIsGoneSaysWasSentIsNotSentAgain) {
+    const MailServer server;
+    use(server.address());
+    execute(insert_messages({.tries = 1}, 2));
+    const std::int64_t unsent = number(kNewestMessage);
+    execute(
+        "update keyrota.message set state = 'sending', claimed_by = 'run 99',"
+        " claim_expires_at = now() + interval '9 min'");
+    execute(fmt::format(
+        "insert into keyrota.delivery (message_id, attempt, at, recipient, outcome, answer) values"
+        " ({0}, 2, keyrota.instant({1}), 'ada@example.com', 'sent', '250 as {0}'),"
+        " ({2}, 1, keyrota.instant({1}), 'ada@example.com', 'deferred', '450 later')",
+        unsent - 1, to_micros(kNow - 1h), unsent));
+    EXPECT_EQ(deliver().sent, 1);
+    ASSERT_THAT(server.taken(), SizeIs(1));
+    EXPECT_THAT(server.taken()[0].header("Message-Id"), HasSubstr(fmt::format("<{}@", unsent)));
+    EXPECT_EQ(answer(unsent - 1), fmt::format("250 as {}", unsent - 1));
+    EXPECT_THAT(texts("select state || ' ' || tries from keyrota.message order by message_id"),
+                ElementsAre("sent 2", "sent 2"));
+    EXPECT_EQ(number(fmt::format("select keyrota.micros(sent_at) from keyrota.message where "
+                                 "message_id = {}",
+                                 unsent - 1)),
+              to_micros(kNow - 1h));
+}
+
+TEST_F(Deliver, AMessageIsInTheLogBeforeTheNextIsOutOfHand) {
+    const MailServer server;
+    use(server.address());
+    given_message({.severity = 5});
+    given_message({.recipient = "hang-end@example.com", .severity = 4});
+    config().mail.timeout = 2s;
+    std::thread thread([&] { deliver(); });
+    // The second is at the server, which says nothing.
+    EXPECT_TRUE(eventually([&] { return !log().empty(); }));
+    EXPECT_EQ(number("select count(*) from keyrota.message where state = 'sending'"), 2)
+        << "and it is taken over with all others at the end";
+    thread.join();
+    EXPECT_EQ(number("select count(*) from keyrota.message where state = 'sent'"), 1);
+}
+
 TEST_F(Deliver, StopsAfterTheMessageInHandAndAtItsLimit) {
     const MailServer server;
     use(server.address());

@@ -110,6 +110,20 @@ TEST(Smtp, AServerThatSaysNothingIsWaitedForNoLongerThanTheTimeout) {
     EXPECT_EQ(send_once(address).kind, Kind::unreachable);
 }
 
+TEST(Smtp, AnObjectionBeforeTheContentLeavesTheServerWithoutIt) {
+    const MailServer server;
+    SmtpClient client(server.address());
+    EXPECT_THROW(
+        client.send(kFrom, "ada@example.com", kBytes, [] { throw std::runtime_error("no"); }),
+        std::runtime_error);
+    EXPECT_THAT(server.taken(), IsEmpty());
+    int calls = 0;
+    EXPECT_EQ(client.send(kFrom, "ada@example.com", kBytes, [&] { ++calls; }).kind, Kind::sent);
+    EXPECT_EQ(client.send(kFrom, "rcpt-550@x.org", kBytes, [&] { ++calls; }).kind, Kind::never);
+    EXPECT_EQ(calls, 1);
+    EXPECT_THAT(server.taken(), SizeIs(1));
+}
+
 TEST(Smtp, KeepsOneConnectionAndTakesANewOneWhereTheServerWantsThat) {
     const MailServer server({"--per-connection", "3"});
     SmtpClient client(server.address());
