@@ -19,11 +19,14 @@ using Owned = std::unique_ptr<Object, Unref>;
 constexpr const char* kCharset = "UTF-8";  // else a name is written in what comes first to mind
 
 // A header is one line, and shows in the order in which it is read: line breaks begin no other
-// header, and marks that turn the direction of writing dress up no name.
+// header, and marks that turn the direction of writing dress up no name; nor does `=?UTF-8?...?=`,
+// which a reader takes for other words.
 std::string one_line(std::string_view text) {
-    std::string line(text);
-    for (char& c : line)
-        if (static_cast<unsigned char>(c) < ' ') c = ' ';
+    std::string line;
+    for (const char c : text) {
+        if (c == '?' && line.ends_with('=')) line += ' ';
+        line += static_cast<unsigned char>(c) < ' ' ? ' ' : c;
+    }
     return for_terminal(line);
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <sstream>
 #include <vector>
 
 #include "config/trusted_file.h"
@@ -15,6 +16,7 @@ namespace keyrota {
 namespace {
 
 namespace fs = std::filesystem;
+using Data = kainjow::mustache::data;
 
 // All that a template may name; what each is, config/templates shows.
 const std::vector<std::string>& names() {
@@ -84,6 +86,28 @@ std::string own_or_built_in(const fs::path& folder, const std::string& name) {
     return *file.text;
 }
 
+constexpr char kEmptyLine = '\x01';  // that stands in a text; no value holds it
+
+// For text, where each line is seen: of a line that is a section's tag nothing is left, whether the
+// section is shown or not, and an empty line stays. kainjow leaves one for a section that is not
+// shown, and none behind a tag.
+std::string with_lines_as_seen(const std::string& text) {
+    std::string lines;
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);) {
+        const bool is_tag = line.starts_with("{{") && line.find("}}") == line.size() - 2 &&
+                            line.find_first_of("#^/!") == 2;
+        if (line.empty()) line = kEmptyLine;
+        lines += is_tag ? line : line + '\n';
+    }
+    return lines;
+}
+
+std::string without_marks(std::string text) {
+    std::erase(text, kEmptyLine);
+    return text;
+}
+
 // Spaces that HTML and people would not see stay; what would break a line or turn it goes.
 std::string escape_html(const std::string& value) {
     return kainjow::mustache::html_escape(for_terminal(value));
@@ -111,12 +135,22 @@ std::string fault_of_template(std::string_view text) {
 }
 
 Templates::Templates(const fs::path& folder)
-    : notice_{own_or_built_in(folder, "notice_text"), own_or_built_in(folder, "notice_html")},
-      report_{own_or_built_in(folder, "report_text"), own_or_built_in(folder, "report_html")} {
+    : notice_{with_lines_as_seen(own_or_built_in(folder, "notice_text")),
+              own_or_built_in(folder, "notice_html")},
+      report_{with_lines_as_seen(own_or_built_in(folder, "report_text")),
+              own_or_built_in(folder, "report_html")} {
     for (Pair* pair : {&notice_, &report_}) {
         pair->text.set_custom_escape(escape_text);
         pair->html.set_custom_escape(escape_html);
     }
+}
+
+std::string Templates::text(const Data& data) {
+    return without_marks(notice_.text.render(data));
+}
+
+std::string Templates::report_text(const Data& data) {
+    return without_marks(report_.text.render(data));
 }
 
 }  // namespace keyrota

@@ -24,11 +24,9 @@ class Templates {
 
     /// Every value on one line and without control or direction-changing characters; in HTML also
     /// escaped for it.
-    std::string text(const kainjow::mustache::data& data) { return notice_.text.render(data); }
+    std::string text(const kainjow::mustache::data& data);
     std::string html(const kainjow::mustache::data& data) { return notice_.html.render(data); }
-    std::string report_text(const kainjow::mustache::data& data) {
-        return report_.text.render(data);
-    }
+    std::string report_text(const kainjow::mustache::data& data);
     std::string report_html(const kainjow::mustache::data& data) {
         return report_.html.render(data);
     }

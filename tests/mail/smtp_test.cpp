@@ -25,6 +25,17 @@ constexpr const char* kFrom = "keyrota@example.com";
 constexpr const char* kBytes =
     "Subject: x\r\n\r\nfirst\r\n.\r\n.leading dot\r\n..two\r\nFrom here\r\n";
 
+// Each conversation is had with servers of two makes.
+class WithServer : public ::testing::TestWithParam<const char*> {
+  protected:
+    static MailServer given_server(const Arguments& options = {}) {
+        return MailServer(options, GetParam());
+    }
+};
+class Smtp : public WithServer {};
+class SmtpTls : public WithServer {};
+class SmtpGreeting : public WithServer {};
+
 Answer send(SmtpClient& client, const std::string& recipient) {
     return client.send(kFrom, recipient, kBytes);
 }
@@ -33,8 +44,8 @@ Answer send_once(const SmtpServer& server, const std::string& recipient = "ada@e
     return send(client, recipient);
 }
 
-TEST(Smtp, HandsTheMessageOverAsItIs) {
-    const MailServer server;
+TEST_P(Smtp, HandsTheMessageOverAsItIs) {
+    const MailServer server = given_server();
     const Answer answer = send_once(server.address());
     EXPECT_EQ(answer.kind, Kind::sent);
     EXPECT_EQ(answer.code, "250 2.0.0");
@@ -45,8 +56,8 @@ TEST(Smtp, HandsTheMessageOverAsItIs) {
     EXPECT_EQ(mail.bytes, kBytes);
 }
 
-TEST(Smtp, KeepsTheServersWordsForWhatItRefuses) {
-    const MailServer server;
+TEST_P(Smtp, KeepsTheServersWordsForWhatItRefuses) {
+    const MailServer server = given_server();
     struct Case {
         const char* recipient;
         Kind kind;
@@ -70,13 +81,13 @@ TEST(Smtp, KeepsTheServersWordsForWhatItRefuses) {
     EXPECT_THAT(server.taken(), SizeIs(7));
 }
 
-TEST(Smtp, ARefusalAtMailFromIsTheMessages) {
-    EXPECT_EQ(send_once(MailServer({"--mail-code", "451"}).address()).kind, Kind::later);
-    EXPECT_EQ(send_once(MailServer({"--mail-code", "550"}).address()).kind, Kind::never);
+TEST_P(Smtp, ARefusalAtMailFromIsTheMessages) {
+    EXPECT_EQ(send_once(given_server({"--mail-code", "451"}).address()).kind, Kind::later);
+    EXPECT_EQ(send_once(given_server({"--mail-code", "550"}).address()).kind, Kind::never);
 }
 
-TEST(Smtp, ABrokenConnectionIsForLaterAndTheNextMessageGetsANewOne) {
-    const MailServer server;
+TEST_P(Smtp, ABrokenConnectionIsForLaterAndTheNextMessageGetsANewOne) {
+    const MailServer server = given_server();
     SmtpClient client(server.address());
     for (const char* recipient : {"drop-rcpt@x.org", "drop-data@x.org", "drop-end@x.org"}) {
         const Answer answer = send(client, recipient);
@@ -88,16 +99,16 @@ TEST(Smtp, ABrokenConnectionIsForLaterAndTheNextMessageGetsANewOne) {
     EXPECT_THAT(server.taken(), SizeIs(3));
 }
 
-TEST(Smtp, AMessageWhoseLastAnswerIsLostIsNotHandedOverTwiceAtOnce) {
-    const MailServer server;
+TEST_P(Smtp, AMessageWhoseLastAnswerIsLostIsNotHandedOverTwiceAtOnce) {
+    const MailServer server = given_server();
     SmtpClient client(server.address());
     EXPECT_EQ(send(client, "ada@example.com").kind, Kind::sent);
     EXPECT_EQ(send(client, "lost-end@x.org").kind, Kind::later);
     EXPECT_THAT(server.taken(), SizeIs(2));
 }
 
-TEST(Smtp, AServerThatSaysNothingIsWaitedForNoLongerThanTheTimeout) {
-    const MailServer server;
+TEST_P(Smtp, AServerThatSaysNothingIsWaitedForNoLongerThanTheTimeout) {
+    const MailServer server = given_server();
     SmtpServer address = server.address();
     address.timeout = 1s;
     for (const char* recipient : {"hang-rcpt@x.org", "hang-end@x.org"}) {
@@ -110,8 +121,8 @@ TEST(Smtp, AServerThatSaysNothingIsWaitedForNoLongerThanTheTimeout) {
     EXPECT_EQ(send_once(address).kind, Kind::unreachable);
 }
 
-TEST(Smtp, AnObjectionBeforeTheContentLeavesTheServerWithoutIt) {
-    const MailServer server;
+TEST_P(Smtp, AnObjectionBeforeTheContentLeavesTheServerWithoutIt) {
+    const MailServer server = given_server();
     SmtpClient client(server.address());
     EXPECT_THROW(
         client.send(kFrom, "ada@example.com", kBytes, [] { throw std::runtime_error("no"); }),
@@ -124,15 +135,15 @@ TEST(Smtp, AnObjectionBeforeTheContentLeavesTheServerWithoutIt) {
     EXPECT_THAT(server.taken(), SizeIs(1));
 }
 
-TEST(Smtp, KeepsOneConnectionAndTakesANewOneWhereTheServerWantsThat) {
-    const MailServer server({"--per-connection", "3"});
+TEST_P(Smtp, KeepsOneConnectionAndTakesANewOneWhereTheServerWantsThat) {
+    const MailServer server = given_server({"--per-connection", "3"});
     SmtpClient client(server.address());
     for (int i = 0; i < 10; ++i)
         EXPECT_EQ(send(client, fmt::format("ada{}@example.com", i)).kind, Kind::sent) << i;
     EXPECT_THAT(server.taken(), SizeIs(10));
 }
 
-TEST(Smtp, NobodyThereIsUnreachable) {
+TEST_P(Smtp, NobodyThereIsUnreachable) {
     SmtpServer nobody{.host = "localhost", .port = 1, .tls = Tls::none};
     const Answer answer = send_once(nobody);
     EXPECT_EQ(answer.kind, Kind::unreachable);
@@ -143,13 +154,13 @@ TEST(Smtp, NobodyThereIsUnreachable) {
 
 // --- TLS ----------------------------------------------------------------------------------------
 
-TEST(SmtpTls, IsSpokenBothWays) {
+TEST_P(SmtpTls, IsSpokenBothWays) {
     const Scratch scratch;
     const std::string certificate = given_certificate(scratch, "localhost");
     for (const Tls tls : {Tls::starttls, Tls::implicit}) {
         Arguments options{"--certificate", certificate};
         if (tls == Tls::implicit) options.emplace_back("--implicit");
-        const MailServer server(options);
+        const MailServer server = given_server(options);
         SmtpServer address = server.address();
         address.tls = tls;
         address.ca_file = certificate + ".crt";
@@ -160,17 +171,18 @@ TEST(SmtpTls, IsSpokenBothWays) {
     }
 }
 
-TEST(SmtpTls, AServerThatOffersNoneGetsNothing) {
-    const MailServer server;
+TEST_P(SmtpTls, AServerThatOffersNoneGetsNothing) {
+    const MailServer server = given_server();
     SmtpServer address = server.address();
     address.tls = Tls::starttls;
     EXPECT_EQ(send_once(address).kind, Kind::unreachable);
     EXPECT_THAT(server.taken(), IsEmpty());
 }
 
-TEST(SmtpTls, ACertificateThatNobodySignedIsRefused) {
+TEST_P(SmtpTls, ACertificateThatNobodySignedIsRefused) {
     const Scratch scratch;
-    const MailServer server({"--certificate", given_certificate(scratch, "localhost")});
+    const MailServer server =
+        given_server({"--certificate", given_certificate(scratch, "localhost")});
     SmtpServer address = server.address();
     address.tls = Tls::starttls;
     const Answer answer = send_once(address);
@@ -179,10 +191,10 @@ TEST(SmtpTls, ACertificateThatNobodySignedIsRefused) {
     EXPECT_THAT(server.taken(), IsEmpty());
 }
 
-TEST(SmtpTls, ACertificateForAnotherNameIsRefused) {
+TEST_P(SmtpTls, ACertificateForAnotherNameIsRefused) {
     const Scratch scratch;
     const std::string certificate = given_certificate(scratch, "elsewhere.example.com");
-    const MailServer server({"--certificate", certificate});
+    const MailServer server = given_server({"--certificate", certificate});
     SmtpServer address = server.address();
     address.tls = Tls::starttls;
     address.ca_file = certificate + ".crt";
@@ -192,7 +204,7 @@ TEST(SmtpTls, ACertificateForAnotherNameIsRefused) {
 
 // --- AUTH ---------------------------------------------------------------------------------------
 
-class SmtpAuth : public ::testing::Test {
+class SmtpAuth : public WithServer {
   protected:
     SmtpServer address(const std::string& user, const std::string& password) const {
         SmtpServer address = server_.address();
@@ -207,17 +219,18 @@ class SmtpAuth : public ::testing::Test {
   private:
     Scratch scratch_;
     std::string certificate_ = given_certificate(scratch_, "localhost");
-    MailServer server_{{"--certificate", certificate_, "--auth", "ada:p4ss w\xc3\xb6rd"}};
+    MailServer server_ =
+        given_server({"--certificate", certificate_, "--auth", "ada:p4ss w\xc3\xb6rd"});
 };
 
-TEST_F(SmtpAuth, TheServerHearsUserAndPassword) {
+TEST_P(SmtpAuth, TheServerHearsUserAndPassword) {
     const Answer answer = send_once(address("ada", "p4ss w\xc3\xb6rd"));
     EXPECT_EQ(answer.kind, Kind::sent) << answer.words;
     ASSERT_THAT(server().taken(), SizeIs(1));
     EXPECT_THAT(server().taken().front().user, HasSubstr("ada"));
 }
 
-TEST_F(SmtpAuth, AWrongPasswordIsDeniedWithTheServersWordsAndWithoutTheirs) {
+TEST_P(SmtpAuth, AWrongPasswordIsDeniedWithTheServersWordsAndWithoutTheirs) {
     const Answer answer = send_once(address("ada", "hunter2"));
     EXPECT_EQ(answer.kind, Kind::denied);
     EXPECT_TRUE(answer.ends_run());
@@ -225,7 +238,7 @@ TEST_F(SmtpAuth, AWrongPasswordIsDeniedWithTheServersWordsAndWithoutTheirs) {
     EXPECT_THAT(server().taken(), IsEmpty());
 }
 
-TEST_F(SmtpAuth, NoUserWhereTheServerWantsOneIsDeniedToo) {
+TEST_P(SmtpAuth, NoUserWhereTheServerWantsOneIsDeniedToo) {
     const Answer answer = send_once(address("", ""));
     EXPECT_EQ(answer.kind, Kind::denied) << answer.words;
     EXPECT_THAT(answer.words, HasSubstr("530"));
@@ -234,8 +247,8 @@ TEST_F(SmtpAuth, NoUserWhereTheServerWantsOneIsDeniedToo) {
 // --- a greeting
 // -----------------------------------------------------------------------------------
 
-TEST(SmtpGreeting, TellsWhetherMailWouldGoOutAndSendsNone) {
-    const MailServer server;
+TEST_P(SmtpGreeting, TellsWhetherMailWouldGoOutAndSendsNone) {
+    const MailServer server = given_server();
     SmtpClient client(server.address());
     EXPECT_EQ(client.greet().kind, Kind::sent);
     EXPECT_EQ(send(client, "ada@example.com").kind, Kind::sent) << "and mail still goes";
@@ -244,6 +257,15 @@ TEST(SmtpGreeting, TellsWhetherMailWouldGoOutAndSendsNone) {
     address.tls = Tls::starttls;
     EXPECT_EQ(SmtpClient(address).greet().kind, Kind::unreachable);
 }
+
+std::string make_of(const ::testing::TestParamInfo<const char*>& make) {
+    return *make.param == '\0' ? "Aiosmtpd" : "Npm";
+}
+const auto kMakes = ::testing::Values("", KEYROTA_NODE_MODULES);
+INSTANTIATE_TEST_SUITE_P(Servers, Smtp, kMakes, make_of);
+INSTANTIATE_TEST_SUITE_P(Servers, SmtpTls, kMakes, make_of);
+INSTANTIATE_TEST_SUITE_P(Servers, SmtpAuth, kMakes, make_of);
+INSTANTIATE_TEST_SUITE_P(Servers, SmtpGreeting, kMakes, make_of);
 
 }  // namespace
 }  // namespace keyrota::test

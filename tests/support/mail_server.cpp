@@ -42,11 +42,18 @@ std::string TakenMail::header(const std::string& name) const {
     }
 }
 
-MailServer::MailServer(const Arguments& options) {
+MailServer::MailServer(const Arguments& options, const std::string& node_modules) {
     Arguments argv{"/usr/bin/python3", KEYROTA_SOURCE_DIR "/tests/support/mail_server.py",
                    scratch_->path()};
+    auto environment = bare_environment();
+    if (!node_modules.empty()) {
+        argv = {"/usr/bin/env", "node", KEYROTA_SOURCE_DIR "/tests/support/mail_server.mjs",
+                scratch_->path()};
+        environment["PATH"] = "/usr/local/bin:/usr/bin:/bin";
+        environment["NODE_PATH"] = node_modules;
+    }
     argv.insert(argv.end(), options.begin(), options.end());
-    server_ = std::make_unique<Program>(argv, Start{.environment = bare_environment()});
+    server_ = std::make_unique<Program>(argv, Start{.environment = environment});
     const fs::path file = scratch_->path() / "port";
     EXPECT_TRUE(eventually([&] { return fs::exists(file) || !server_->is_running(); }));
     EXPECT_TRUE(fs::exists(file)) << server_->wait().errors;

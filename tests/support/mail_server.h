@@ -18,11 +18,12 @@ struct TakenMail {
     std::string header(const std::string& name) const;
 };
 
-/// tests/support/mail_server.py on a port of its own: what its options and the recipients'
-/// addresses ask for. Ends with its scope.
+/// tests/support/mail_server.py, or mail_server.mjs, on a port of its own: what its options and the
+/// recipients' addresses ask for. Ends with its scope.
 class MailServer {
   public:
-    explicit MailServer(const Arguments& options = {});
+    /// @param node_modules where npm's smtp-server is, which then serves; empty: Python's aiosmtpd.
+    explicit MailServer(const Arguments& options = {}, const std::string& node_modules = "");
 
     /// Where it is, without TLS.
     SmtpServer address() const;

@@ -1,4 +1,4 @@
-#!/usr/bin/python3
+#!/ usr / bin / python3
 """A mail server for tests: takes mail, or does to it what the recipient's address asks for.
 
 usage: mail_server.py DIR [--certificate FILE] [--implicit] [--auth USER:PASSWORD] [--per-connection N]
@@ -9,7 +9,8 @@ recipient's address begins with is what it meets:
   rcpt-CODE       CODE at RCPT TO            end-CODE     CODE after the message
   data-CODE       CODE at DATA               drop-STAGE   the connection is cut at rcpt, data or end
   hang-STAGE      nothing is said any more   lost-end     the message is taken, and the connection cut without a word
---per-connection N answers 452 at MAIL FROM after N messages, as OpenSMTPD does after 100; --mail-code CODE always.
+--per-connection N answers 452 at MAIL FROM after N messages, as OpenSMTPD does after 100;
+--mail-code CODE always.
 """
 import argparse
 import asyncio

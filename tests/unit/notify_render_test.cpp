@@ -115,6 +115,23 @@ TEST(Render, TheTextAloneSaysEverything) {
     EXPECT_THAT(text, Not(HasSubstr("&#")));
 }
 
+TEST(Render, WhatIsNotShownLeavesNoEmptyLineInTheText) {
+    NoticeInMail breached = expiring("leaked", 8);
+    breached.check_id = "KEY-BREACHED";
+    NoticeInMail about_itself = expiring("", 0);
+    about_itself.key.reset();
+    about_itself.check_id = "MAIL-HELD";
+    for (const NoticeInMail& notice : {expiring("billing-prod"), breached, about_itself}) {
+        const std::string text = rendered(mail_of({notice})).text;
+        EXPECT_THAT(text, Not(HasSubstr("\n\n\n"))) << text;
+        EXPECT_THAT(text, HasSubstr("\n\nWhat to do:\n  1. ")) << text;
+        EXPECT_THAT(text, HasSubstr("\n\nIf nothing is done: ")) << text;
+        EXPECT_THAT(text, HasSubstr("\n\n--\n")) << text;
+    }
+    const std::string text = rendered(mail_of({expiring("billing-prod")})).text;
+    EXPECT_THAT(text, HasSubstr("CET)\n  Severity "));
+}
+
 TEST(Render, UsageIsShownWhereThereIsAny) {
     NoticeInMail notice = expiring("billing-prod");
     EXPECT_THAT(rendered(mail_of({notice})).text, Not(HasSubstr("30 days  ")));
