@@ -15,8 +15,8 @@ from bench_figures import Figure, print_table
 from bench_options import bench_parser
 
 # In the order of what they measure: the main job, audits, usage, what becomes of findings, the console.
-BENCHES = ("expire", "findings", "audits", "usage", "ingest", "watch", "anomaly", "anomaly-speed", "rotation", "mail", "import",
-           "audit")
+BENCHES = ("expire", "findings", "audits", "usage", "ingest", "watch", "anomaly", "anomaly-speed", "rotation", "mail", "console",
+           "import", "audit")
 
 
 def parse_arguments():

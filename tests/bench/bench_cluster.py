@@ -69,12 +69,14 @@ def _peak_of(process):
     return int(found[1]) if found else 0
 
 
-def run_program(argv):
-    """Runs to the end and measures. A clean environment: no option of the caller's shell slips in."""
+def run_program(argv, discard=False):
+    """Runs to the end and measures. A clean environment: no option of the caller's shell slips in.
+    @param discard: its output, which may be large, goes nowhere."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("KEYROTA_", "PG"))}
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         started = time.perf_counter()
-        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, env=environment)
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL if discard else output,
+                                 stderr=errors, env=environment)
         ending = os.pidfd_open(child.pid)
         seen_peak = 0
         try:
