@@ -95,6 +95,7 @@ create table keyrota.api_key (
 create index api_key_owner_id_idx on keyrota.api_key (owner_id);
 create index api_key_unassigned_idx on keyrota.api_key (key_id) where policy_rule_id is null;
 create index api_key_imported_idx on keyrota.api_key (key_id) where source <> 'native';
+create index api_key_own_limit_idx on keyrota.api_key (rate_limit_per_minute) where rate_limit_per_minute is not null;
 
 -- Directory of imported keys by the id their own system gives them.
 create table keyrota.api_key_external (

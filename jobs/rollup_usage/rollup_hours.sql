@@ -5,9 +5,9 @@ insert into keyrota.usage_hour as h (key_id, hour, requests, client_errors, serv
                                      late_rate_limited)
 select n.key_id, n.hour, n.requests, n.client_errors, n.server_errors, n.rate_limited, n.query_auth, n.browser_requests,
        n.late * n.requests, n.late * n.client_errors, n.late * n.server_errors, n.late * n.rate_limited
-  from (select key_id, hour, sum(requests) as requests, sum(client_errors) as client_errors,
-               sum(server_errors) as server_errors, sum(rate_limited) as rate_limited, sum(query_auth) as query_auth,
-               sum(browser_requests) as browser_requests,
+  from (select key_id, hour, keyrota.total(requests) as requests, keyrota.total(client_errors) as client_errors,
+               keyrota.total(server_errors) as server_errors, keyrota.total(rate_limited) as rate_limited,
+               keyrota.total(query_auth) as query_auth, keyrota.total(browser_requests) as browser_requests,
                (hour < coalesce((select closed_until from keyrota.usage_watermark), '-infinity'))::int as late
           from pg_temp.usage_grain
          group by key_id, hour) n

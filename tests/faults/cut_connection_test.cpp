@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <random>
 
 #include "support/company.h"
@@ -18,7 +17,7 @@ using ::testing::HasSubstr;
 
 class CutConnection : public Company {
   protected:
-    const bool is_long_ = std::getenv("KEYROTA_TESTS_LONG") != nullptr;
+    const bool is_long_ = is_long_form();
 
     Environment through(const Proxy& proxy, const std::string& more = "") {
         return {{"KEYROTA_DATABASE_URL", proxy.url("keyrota_runner", database()) + more},

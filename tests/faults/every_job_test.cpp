@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <signal.h>
 
-#include <cstdlib>
 #include <map>
 #include <random>
 #include <thread>
@@ -20,7 +19,7 @@ using std::chrono::steady_clock;
 
 class EveryJob : public Company {
   protected:
-    const bool is_long_ = std::getenv("KEYROTA_TESTS_LONG") != nullptr;
+    const bool is_long_ = is_long_form();
 
     // How long each takes when nothing befalls it.
     std::map<const Job*, microseconds> durations() {

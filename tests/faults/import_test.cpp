@@ -15,7 +15,9 @@ namespace {
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 
-constexpr int kKeys = 30'000;
+// In the long form a million, which takes minutes; each kill then falls anywhere in its first half.
+const int kKeys = is_long_form() ? 1'000'000 : 30'000;
+const auto kLatestKill = is_long_form() ? 30'000 : 700;  // milliseconds
 
 class ImportFaults : public ProgramTest {
   protected:
@@ -75,7 +77,7 @@ TEST_F(ImportFaults, KilledAnywhereItHasChangedNothingAndCanBeRunAgain) {
             wait_until(
                 "exists (select from pg_stat_activity where datname = current_database() and query "
                 "ilike '%insert into keyrota.api_key_secret%')");
-        if (i > 2) std::this_thread::sleep_for(milliseconds(random() % 700));
+        if (i > 2) std::this_thread::sleep_for(milliseconds(random() % kLatestKill));
         import.signal(SIGKILL);
         if (import.wait().exit_code != 128 + SIGKILL) break;  // it was faster
         ++killed;

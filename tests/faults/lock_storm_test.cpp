@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <random>
 #include <thread>
 
@@ -20,7 +19,7 @@ using ::testing::HasSubstr;
 
 class LockStorm : public Company {
   protected:
-    const bool is_long_ = std::getenv("KEYROTA_TESTS_LONG") != nullptr;
+    const bool is_long_ = is_long_form();
 
     // Until it is stopped: locks something, holds it, lets go.
     void lock_at_random(unsigned seed) {

@@ -55,7 +55,7 @@ TEST(Schedules, OfEveryJobSkipAndDoubleNothingWhereLocalClocksAreMoved) {
 
 class Unattended : public ProgramTest {
   protected:
-    const bool is_long_ = std::getenv("KEYROTA_TESTS_LONG") != nullptr;
+    const bool is_long_ = is_long_form();
     // Berlin's clock goes back on the first night; in the long form New York's too.
     const Timestamp from_ = instant("2026-10-24T20:00:00Z");
     const Timestamp until_ = from_ + (is_long_ ? 10 * kDay : 2 * kDay);

@@ -185,6 +185,10 @@ Environment bare_environment() {
     return {{"PATH", "/usr/local/bin:/usr/bin:/bin"}};
 }
 
+bool is_long_form() {
+    return std::getenv("KEYROTA_TESTS_LONG") != nullptr;
+}
+
 Arguments keyrota_argv(const Arguments& arguments) {
     Arguments argv{KEYROTA_PROGRAM};
     argv.insert(argv.end(), arguments.begin(), arguments.end());

@@ -17,6 +17,9 @@ namespace keyrota::test {
 using Arguments = std::vector<std::string>;
 using Environment = std::map<std::string, std::string>;
 
+/// Whether this is `./dev test --long`: more of everything that chance has a hand in, for minutes.
+bool is_long_form();
+
 /// How a program is started. Nothing of the test's own environment reaches it.
 struct Start {
     Environment environment = {};
