@@ -1,3 +1,3 @@
 update keyrota.installation i
-   set system_identifier = s.system_identifier, timeline_id = c.timeline_id, last_xid = pg_current_xact_id()
-  from pg_control_system() s, pg_control_checkpoint() c
+   set system_identifier = s.system_identifier, timeline_id = keyrota.current_timeline(), last_xid = pg_current_xact_id()
+  from pg_control_system() s

@@ -23,6 +23,13 @@ create function keyrota.finding_uid(check_id text, key_id bigint, detail text) r
         octet_length(check_id) || ':' || check_id || octet_length(key_id::text) || ':' || key_id
         || octet_length(detail) || ':' || detail, 'UTF8')), 'hex'), 32);
 
+-- The timeline that the server writes now. The control file has that of the last checkpoint, which is the old one for some
+-- minutes after a failover; on a standby it is the only one to be had.
+create function keyrota.current_timeline() returns integer
+    language sql volatile
+    return case when pg_is_in_recovery() then (select timeline_id from pg_control_checkpoint())
+                else ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::integer end;
+
 -- One row: which installation this database belongs to, so that a copy or a restored backup is recognised.
 create table keyrota.installation (
     only_row boolean primary key default true check (only_row),

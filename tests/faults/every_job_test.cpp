@@ -3,6 +3,7 @@
 // --long`) a thousand.
 
 #include <fmt/format.h>
+#include <gtest/gtest-spi.h>
 #include <signal.h>
 
 #include <map>
@@ -65,6 +66,30 @@ TEST_F(EveryJob, KilledAgainAndAgainComesToTheSameEndAsEver) {
     EXPECT_GT(number("select count(*) from keyrota.audit_entry where action = 'expire'"), 1);
     EXPECT_GT(number("select count(*) from keyrota.rotation"), 1);
     EXPECT_GT(number("select count(*) from keyrota.message"), 5);
+}
+
+// The invariants themselves: each sees what it is there for.
+TEST_F(EveryJob, ThatLostOrDoubledSomethingWouldBeFoundOut) {
+    come_to_rest();
+    for (const char* harm :
+         {"update keyrota.usage_hour set requests = requests + 1 where key_id = 1 and requests > 0"
+          " and hour = (select max(hour) from keyrota.usage_hour where key_id = 1)",
+          "delete from keyrota.usage_hour where key_id = 2"
+          " and hour = (select max(hour) from keyrota.usage_hour where key_id = 2)",
+          "update keyrota.api_key_state set status = 'inactive' where key_id = 210",
+          "insert into keyrota.audit_entry (key_id, block_id, payload)"
+          " select key_id, block_id, payload from keyrota.audit_entry where action = 'expire' "
+          "limit 1",
+          "update keyrota.rotation set state = 'failed'"
+          " where key_id = (select min(key_id) from keyrota.rotation)",
+          "delete from keyrota.message where message_id ="
+          " (select message_id from keyrota.notice where state = 'told' limit 1)"}) {
+        SCOPED_TRACE(harm);
+        const Transaction rolled_back(owner());
+        execute(harm);
+        EXPECT_NONFATAL_FAILURE(expect_nothing_torn(), "Expected equality");
+    }
+    expect_nothing_torn();
 }
 
 }  // namespace

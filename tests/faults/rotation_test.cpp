@@ -107,6 +107,23 @@ INSTANTIATE_TEST_SUITE_P(Faults, KilledWhileDelivering,
                                            Death{"after the sink took it",
                                                  "cat > {took}; kill -9 $PPID\n"}));
 
+// What others of the machine may look at while a secret is on its way.
+TEST_F(RotationFaults, NoProcessShowsTheSecretInItsArgumentsOrItsEnvironment) {
+    given_script(
+        fmt::format("cat > {0}\n"
+                    "for pid in $$ $PPID; do cat /proc/$pid/environ /proc/$pid/cmdline; done"
+                    " | tr '\\0' '\\n' > {0}.seen\n",
+                    took()));
+    given_requested(1);
+    EXPECT_EQ(rotate().exit_code, 0);
+    const std::string secret = secret_in(read(took()));
+    EXPECT_FALSE(secret.empty());
+    const std::string seen = read(took() + ".seen");
+    EXPECT_NE(seen.find("rotate-keys"), std::string::npos) << "nothing was looked at";
+    EXPECT_EQ(seen.find(secret), std::string::npos);
+    EXPECT_EQ(seen.find(to_hex(sha256(secret))), std::string::npos);
+}
+
 TEST_F(RotationFaults, ARunKilledAnywhereAndOftenDeliversEachRotationInTheEnd) {
     constexpr std::int64_t kKeys = 300;
     given_files();

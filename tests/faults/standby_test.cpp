@@ -1,7 +1,7 @@
 // Pointed at a hot standby: what reads works, and what would change something says that it is at
 // the wrong server.
 
-#include "support/standby.h"
+#include "support/other_server.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -35,7 +35,7 @@ class HotStandby : public ProgramTest {
         ASSERT_EQ(keyrota({"plan", "expire-keys", "--out", plan()}).exit_code, 0);
     }
     std::string plan() { return scratch().path() / "plan.jsonl"; }
-    Outcome on(const Standby& standby, const Arguments& words) {
+    Outcome on(const OtherServer& standby, const Arguments& words) {
         return keyrota(words,
                        {{"KEYROTA_DATABASE_URL", standby.url("keyrota_runner", database())},
                         {"KEYROTA_DATABASE_ADMIN_URL", standby.url("postgres", database())}});
@@ -43,7 +43,7 @@ class HotStandby : public ProgramTest {
 };
 
 TEST_F(HotStandby, WhatReadsWorksAndWhatWouldChangeSomethingNamesTheStandby) {
-    const Standby standby;
+    const OtherServer standby = OtherServer::standby();
     const std::vector<std::string> before = fingerprint();
 
     std::vector<Arguments> writing;
@@ -111,7 +111,7 @@ TEST_F(HotStandby, WhatReadsWorksAndWhatWouldChangeSomethingNamesTheStandby) {
 }
 
 TEST_F(HotStandby, ThatWasPromotedHoldsActionsBackUntilSomebodySaysThatItIsTheRightOne) {
-    const Standby standby;
+    const OtherServer standby = OtherServer::standby();
     standby.promote();
     const Outcome held = on(standby, {"run", "expire-keys"});
     EXPECT_EQ(held.exit_code, 9) << held.errors;
