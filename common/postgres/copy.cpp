@@ -1,13 +1,13 @@
 #include "postgres/copy.h"
 
 #include <endian.h>
-#include <fmt/format.h>
 #include <libpq-fe.h>
 
 #include <cassert>
 #include <cstring>
 
 #include "error/error.h"
+#include "postgres/refusal.h"
 
 namespace keyrota {
 namespace {
@@ -23,8 +23,7 @@ constexpr std::int32_t kTextOid = 25;
 [[noreturn]] void fail(PGconn* connection, const PGresult* result, const char* name) {
     const char* sqlstate = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : nullptr;
     if (!sqlstate) sqlstate = PQstatus(connection) == CONNECTION_BAD ? "08006" : "XX000";
-    throw DatabaseError(sqlstate,
-                        fmt::format("database: copy {} failed (SQLSTATE {})", name, sqlstate));
+    throw refused(sqlstate, name, connection);
 }
 
 // After COPY the connection must be read to the end before it can do anything else.
@@ -36,8 +35,7 @@ void drain(PGconn* connection, const char* name, bool throw_on_error) {
             const char* sqlstate = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
             const std::string state = sqlstate ? sqlstate : "08006";
             drain(connection, name, false);
-            throw DatabaseError(state,
-                                fmt::format("database: copy {} failed (SQLSTATE {})", name, state));
+            throw refused(state, name, connection);
         }
     }
 }
