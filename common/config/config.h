@@ -141,6 +141,11 @@ struct Config {
         std::string secret;            // signs each message; empty: none is signed
         std::chrono::microseconds timeout = std::chrono::seconds(10);
     } webhook;
+    /// One that teams name.
+    struct NamedWebhook : Webhook {
+        std::string name;
+    };
+    std::vector<NamedWebhook> webhooks;
     struct CustomChecks {
         std::filesystem::path dir;  // empty: checks.d beside the configuration file
         std::chrono::microseconds timeout = std::chrono::minutes(5);  // of one check

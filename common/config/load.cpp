@@ -59,6 +59,7 @@ struct Loading {
     Draft defaults{};
     std::vector<Draft> rules{};
     std::vector<Draft> sinks{};
+    std::vector<Draft> webhooks{};
     std::set<std::string> variables{};  // that values refer to
     std::vector<Problem> problems{};
 };
@@ -414,6 +415,14 @@ void check_sink(Loading& loading, const Draft& draft, const Place& place) {
                  "For example [/usr/local/bin/put-secret, production].");
 }
 
+void check_webhook(Loading& loading, const Draft& draft, const Place& place) {
+    if (draft.item.webhook.name == "operator")
+        complain(loading, draft.places.at("webhooks[].name"),
+                 "\"operator\" is the name of the operator's own webhook",
+                 "That one is webhook.url.");
+    if (!sets(draft, "webhooks[].url")) complain(loading, place, "a webhook needs a url");
+}
+
 /// A list of the configuration whose items are mappings with a name each.
 struct MappingList {
     std::string path;
@@ -428,6 +437,8 @@ const MappingList kLists[] = {
      [](const ListItem& item) { return item.rule.name; }, check_rule},
     {"sinks", "sink", &Loading::sinks, [](const ListItem& item) { return item.sink.name; },
      check_sink},
+    {"webhooks", "webhook", &Loading::webhooks,
+     [](const ListItem& item) { return item.webhook.name; }, check_webhook},
 };
 
 bool is_list_of_mappings(const std::string& path) {
@@ -701,6 +712,8 @@ LoadedConfig load_config(const ConfigSources& sources) {
     for (Draft& draft : loading.rules) loading.config.policy.push_back(std::move(draft.item.rule));
     loading.config.policy.push_back(std::move(loading.defaults.item.rule));
     for (Draft& draft : loading.sinks) loading.config.sinks.push_back(std::move(draft.item.sink));
+    for (Draft& draft : loading.webhooks)
+        loading.config.webhooks.push_back(std::move(draft.item.webhook));
     return {std::move(loading.config), std::move(settings), std::move(loading.file)};
 }
 

@@ -37,6 +37,10 @@ template <auto Field>
 Member of_sink(Config&, ListItem& item) {
     return &(item.sink.*Field);
 }
+template <auto Field>
+Member of_webhook(Config&, ListItem& item) {
+    return &(item.webhook.*Field);
+}
 
 using Database = Config::Database;
 using Keys = Config::Keys;
@@ -452,6 +456,29 @@ const Option kTable[] = {
      .member = of_sink<&SinkOptions::timeout>,
      .help = "of type exec: how long the program may take for one secret",
      .range = {100 * kMillisecond, 10 * kMinute, kMillisecond}},
+    {.path = "webhooks[].name",
+     .member = of_webhook<&Config::NamedWebhook::name>,
+     .help = "what the webhook is called by `keyrota teams update --webhook`, and in reports",
+     .range = {1, 63}},
+    {.path = "webhooks[].url",
+     .member = of_webhook<&Webhook::url>,
+     .help = "where messages of the teams that name it are posted to",
+     .range = {1, 2000},
+     .beginnings = {"https://", "http://"},
+     .secrecy = Secrecy::whole},
+    {.path = "webhooks[].format",
+     .member = of_webhook<&Webhook::format>,
+     .help = "what it takes: Slack's messages, which most chats understand, or plain JSON",
+     .choices = {"slack", "json"}},
+    {.path = "webhooks[].secret",
+     .member = of_webhook<&Webhook::secret>,
+     .help = "signs what is posted (HMAC-SHA256), so that the receiver knows who sent it",
+     .range = {0, 4096},
+     .secrecy = Secrecy::whole},
+    {.path = "webhooks[].timeout",
+     .member = of_webhook<&Webhook::timeout>,
+     .help = "how long to wait for it: to connect, to send, to answer",
+     .range = {100 * kMillisecond, kMinute, kMillisecond}},
 };
 
 bool is_number(std::string_view text) {

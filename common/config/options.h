@@ -51,14 +51,15 @@ inline constexpr std::string_view kRedacted = "<redacted>";
 struct ListItem {
     PolicyRule rule{};
     SinkOptions sink{};
+    Config::NamedWebhook webhook{};
 };
 
 /// One option: parsing, the environment, `config show`, the hints and the schema all come from it.
 struct Option {
     /// `database.lock_timeout`; `policy.rules[].name` is an option of each item of a list.
     std::string path;
-    /// Where its value goes: below `policy` into the rule, below `sinks` into the sink, else into
-    /// the configuration.
+    /// Where its value goes: below `policy` into the rule, below `sinks` and `webhooks` into the
+    /// item, else into the configuration.
     Member (*member)(Config&, ListItem&) = nullptr;
     std::string help;  // one sentence, lower case, no full stop
     Range range{};

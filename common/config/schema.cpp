@@ -127,6 +127,7 @@ struct Describer {
     std::string pattern() const {
         if (option.path == "policy.rules[].name") return std::string("^(?!default$)") + kName;
         if (option.path == "sinks[].name") return std::string("^(?!print$)") + kName;
+        if (option.path == "webhooks[].name") return std::string("^(?!operator$)") + kName;
         return kNoControlCharacters;
     }
     void describe_duration(Object& duration) const {
@@ -152,7 +153,8 @@ Object::Ptr section_schema() {
 
 Object::Ptr list_schema(const std::string& key) {
     Object::Ptr item = mapping(object());
-    item->set("required", array("name", key == "rules" ? "match" : "type"));
+    item->set("required",
+              array("name", key == "rules" ? "match" : (key == "webhooks" ? "url" : "type")));
     Object::Ptr list = object();
     list->set("type", array("array", "null"));
     list->set("items", item);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <random>
 
 #include "common_sql.h"
@@ -86,7 +87,7 @@ class Deliverer {
     const DeliveryOptions& options_;
     StartedStatement logging_;  // that the message before was sent
     std::unique_ptr<Transport> mail_;
-    std::unique_ptr<Transport> webhook_;
+    std::map<std::string, WebhookTransport> webhooks_{};  // by recipient
     DeliveryReport all_{};
     DeliveryReport part_{};
     int broken_in_a_row_ = 0;
@@ -121,8 +122,10 @@ Answer Deliverer::send(const Claimed& claimed) {
     // most of which nobody knows.
     const auto before_content = [this] { logging_.finish(); };
     if (claimed.message.channel == "webhook") {
-        if (!webhook_) webhook_ = std::make_unique<WebhookTransport>(config_.webhook);
-        return webhook_->send(claimed.message, before_content);
+        const Config::Webhook* webhook = find_webhook(config_, claimed.message.recipient);
+        if (!webhook) return {Kind::later, "", "the configuration has no such webhook"};
+        return webhooks_.try_emplace(claimed.message.recipient, *webhook)
+            .first->second.send(claimed.message, before_content);
     }
     return mail().send(claimed.message, before_content);
 }

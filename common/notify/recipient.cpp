@@ -56,10 +56,18 @@ std::optional<ChosenRecipient> choose_recipient(const ChainOfRecipients& chain,
             return chosen(*chain.fallback,
                           fmt::format("You get this because {}, and you stand in as owner of {}.",
                                       because(obstacles), key_name));
-        if (chain.team && can_be(*chain.team, "the team " + chain.team->name))
-            return chosen(*chain.team,
-                          fmt::format("You get this because {}, and {} is a key of your team.",
-                                      because(obstacles), key_name));
+        if (chain.team) {
+            const std::string name = "the team " + chain.team->name;
+            Addressee team = *chain.team;
+            const bool has_webhook =
+                !chain.team_webhook.empty() && !is_unreachable(chain, chain.team_webhook);
+            if (has_webhook && !obstacle(chain, team, name).empty())
+                team.email = chain.team_webhook;
+            if (can_be(team, name))
+                return chosen(team,
+                              fmt::format("You get this because {}, and {} is a key of your team.",
+                                          because(obstacles), key_name));
+        }
     }
     if (!can_be(chain.operator_of_keyrota, "the operator")) return std::nullopt;
     if (key_name.empty())
@@ -88,10 +96,12 @@ std::vector<ChosenRecipient> choose_copies(const ChainOfRecipients& chain,
     const auto has_come = [&](std::chrono::microseconds after_due) {
         return is_dated && finding.due_at && *finding.due_at + after_due <= as_of;
     };
-    if (chain.team && has_come(-kTeamBefore))
-        copy(
-            *chain.team,
-            fmt::format("Your team gets a copy because the date of {} is near or past.", key_name));
+    if (chain.team && has_come(-kTeamBefore)) {
+        const std::string reason =
+            fmt::format("Your team gets a copy because the date of {} is near or past.", key_name);
+        copy(*chain.team, reason);
+        copy({chain.team->name, chain.team_webhook}, reason);
+    }
     if (finding.check_id == "KEY-BREACHED")
         copy({"", chain.security_email},
              fmt::format("You get a copy as the security contact because {} was breached.",

@@ -69,7 +69,11 @@ void add_evidence(Data& part, const NoticeInMail& notice, const std::string& tim
     const std::string sentence = evidence_sentence(notice.check_id, notice.evidence, time_zone);
     if (sentence.empty()) return;
     Data seen;
-    seen.set("sentence", sentence);
+    // A finding that goes on is not written anew: a reminder says how old its figures are.
+    seen.set("sentence",
+             notice.stage.starts_with(kAgainStage)
+                 ? fmt::format("On {}: {}", instant_for_people(notice.seen_at, time_zone), sentence)
+                 : sentence);
     const std::vector<std::int64_t> week = evidence_week(notice.evidence);
     if (std::any_of(week.begin(), week.end(), [](std::int64_t requests) { return requests > 0; })) {
         Data chart;
@@ -214,11 +218,11 @@ std::string when(Timestamp at, Timestamp as_of) {
     if (at > as_of) {
         const auto days = days_of(at - as_of + kDay - std::chrono::microseconds(1));
         if (at - as_of < kDay) return "within a day";
-        return days == 1 ? "in a day" : fmt::format("in {} days", days);
+        return days == 1 ? "in a day" : fmt::format("in {} days", grouped(days));
     }
     const auto days = days_of(as_of - at);
     if (days == 0) return "today";
-    return days == 1 ? "a day ago" : fmt::format("{} days ago", days);
+    return days == 1 ? "a day ago" : fmt::format("{} days ago", grouped(days));
 }
 
 std::string safe_link(const std::string& link) {

@@ -37,6 +37,7 @@ struct NoticeInMail {
     std::optional<Timestamp> due_at{};
     std::string reason{};            // why this recipient
     std::string evidence{};          // of the finding, a JSON object; empty: none
+    Timestamp seen_at{};             // when that was
     std::optional<KeyInMail> key{};  // none: about the runner itself, or the key was deleted
     std::int64_t key_id = 0;
 };

@@ -96,7 +96,7 @@ StageDecision decide_dated(const std::vector<microseconds>& stages, Timestamp du
 StageDecision decide_repeated(const ToldBefore& before, Timestamp as_of) {
     const Timestamp again = before.at + kReminderFloor;
     if (again > as_of) return nothing("it was told less than a week ago", again);
-    return {fmt::format("again {}", before.stages + 1), "a week has passed",
+    return {fmt::format("{}{}", kAgainStage, before.stages + 1), "a week has passed",
             as_of + kReminderFloor};
 }
 

@@ -72,7 +72,8 @@ struct StageDecision {
         next_at{};  // when the next stage begins, if nothing changes until then
 };
 inline constexpr std::string_view kResolvedStage = "resolved";
-inline constexpr std::string_view kActedStage = "acted";  // what was announced was done
+inline constexpr std::string_view kAgainStage = "again ";  // begins with it
+inline constexpr std::string_view kActedStage = "acted";   // what was announced was done
 
 /// What of a finding is to be told at as_of. Of stages that were missed only the newest; a stage
 /// counts as told by any notice since it began, so that neither a changed policy nor cron's drift

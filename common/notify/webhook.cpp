@@ -72,10 +72,18 @@ std::string webhook_signature(const std::string& secret, std::int64_t timestamp,
     return signature;
 }
 
+const Config::Webhook* find_webhook(const Config& config, std::string_view recipient) {
+    if (!recipient.starts_with(kWebhookPrefix))
+        return config.webhook.url.empty() ? nullptr : &config.webhook;
+    recipient.remove_prefix(kWebhookPrefix.size());
+    for (const Config::NamedWebhook& webhook : config.webhooks)
+        if (webhook.name == recipient) return &webhook;
+    return nullptr;
+}
+
 Answer WebhookTransport::send(const OutgoingMessage& message,
                               const std::function<void()>& before_content) {
     before_content();
-    if (webhook_.url.empty()) return {Kind::later, "", "webhook.url is not set"};
     if (!trouble_.empty()) return {Kind::later, "", trouble_};
     HttpPost post{.url = webhook_.url,
                   .body = webhook_body(message, webhook_.format),

@@ -13,7 +13,14 @@ std::string webhook_body(const OutgoingMessage& message, const std::string& form
 std::string webhook_signature(const std::string& secret, std::int64_t timestamp,
                               const std::string& body);
 
-/// Posts messages to webhook.url. One that was not reached is not waited for again in its lifetime.
+/// What the recipient of a notice or message begins with that is the name of a team's webhook.
+inline constexpr std::string_view kWebhookPrefix = "webhook:";
+
+/// The webhook of a message's recipient: of `operator`, or `webhook:NAME`; null where the
+/// configuration has none.
+const Config::Webhook* find_webhook(const Config& config, std::string_view recipient);
+
+/// Posts messages to one webhook. One that was not reached is not waited for again in its lifetime.
 class WebhookTransport : public Transport {
   public:
     explicit WebhookTransport(const Config::Webhook& webhook) : webhook_(webhook) {}

@@ -14,7 +14,7 @@ create table keyrota.notice (
     episode integer not null,
     anchor_at timestamptz not null,  -- the finding's due_at, so that a moved date is told anew; without one 1970
     stage text not null,             -- `T-7`, `T+0`, `open`, `again 2`, `severe`, `resolved` (common/notify/rhythm.h)
-    recipient text not null check (recipient = lower(recipient)),  -- address, or `webhook:NAME`
+    recipient text not null check (recipient = lower(recipient)),  -- address, or `webhook:NAME` of a team
     state text not null check (state in (
         'observed',    -- decided while nothing is sent yet
         'waiting',     -- decided, and goes out with the recipient's first message from not_before_at on
@@ -44,7 +44,7 @@ create table keyrota.message (
     message_id bigint generated always as identity primary key,  -- Message-ID is made of it and the installation's uuid
     kind text not null check (kind in ('notice', 'operator', 'report', 'test')),
     channel text not null default 'email' check (channel in ('email', 'webhook')),
-    recipient text not null,          -- address, or the webhook's name
+    recipient text not null,          -- address, `webhook:NAME` of a team, or `operator` for the operator's webhook
     recipient_name text,              -- as people write it; for To:
     subject text not null,
     text_body text not null,
@@ -115,7 +115,7 @@ select k.key_id, k.name as key_name, o.owner_id, o.name as owner_name, lower(o.e
        o.time_zone as owner_time_zone, o.active::int as owner_active,
        s.name as fallback_name, lower(s.email) as fallback_email, s.time_zone as fallback_time_zone,
        s.active::int as fallback_active, t.name as team_name, lower(t.email) as team_email,
-       lower(t.security_email) as security_email
+       'webhook:' || t.webhook as team_webhook, lower(t.security_email) as security_email
   from keyrota.api_key k
   left join keyrota.owner o on o.owner_id = k.owner_id
   left join keyrota.owner s on s.owner_id = o.fallback_owner_id
@@ -137,9 +137,10 @@ create function keyrota.deactivation_is_due(about_key bigint, about_check text, 
                       and n.state = 'told' and not n.is_copy and m.sent_at <= as_of - grace
                       and (n.recipient = case when r.owner_active = 1 then r.owner_email end
                            or n.recipient = case when r.fallback_active = 1 then r.fallback_email end
-                           or n.recipient = r.team_email
+                           or n.recipient in (r.team_email, r.team_webhook)
                            or coalesce(case when r.owner_active = 1 then r.owner_email end,
-                                       case when r.fallback_active = 1 then r.fallback_email end, r.team_email) is null));
+                                       case when r.fallback_active = 1 then r.fallback_email end, r.team_email,
+                                       r.team_webhook) is null));
 
 -- The date from which a key that is unused is switched off, as its finding has it. A date that was told stays, whatever the
 -- policy says later. A new one leaves a day for the mail beside its `grace`; so does a date that came without anybody having

@@ -107,9 +107,10 @@ void declare_sending(Command& mail, Program& program) {
     };
     const auto given = std::make_shared<Given>();
     Command test = mail.add("test", "Send a test message now, by the way that all messages take",
-                            {{"keyrota mail test ada@example.com", "keyrota mail test webhook"},
+                            {{"keyrota mail test ada@example.com", "keyrota mail test webhook",
+                              "keyrota mail test webhook:payments-chat"},
                              {ExitCode::config, ExitCode::database, ExitCode::delivery}});
-    test.option("ADDRESS", given->address, "where to, or webhook").required();
+    test.option("ADDRESS", given->address, "where to, webhook, or webhook:NAME").required();
     given->add_json_to(test);
     test.runs(program, [given, &program] {
         return mail_test(program.load(), given->address, given->format(), program.out);

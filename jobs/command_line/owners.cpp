@@ -107,6 +107,10 @@ void add_wishes(Command& command, TeamWishes& wishes, bool required) {
         .option("--security-email", wishes.security_email,
                 "who is told when nobody acts; none for none")
         .type("EMAIL");
+    command
+        .option("--webhook", wishes.webhook,
+                "where its copies are posted too, by the name in the configuration; none for none")
+        .type("NAME");
 }
 
 void declare_team_changes(Command& teams, Program& program) {
@@ -129,6 +133,7 @@ void declare_team_changes(Command& teams, Program& program) {
     const auto given = std::make_shared<Given>();
     Command update = teams.add("update", "Change a team",
                                {{"keyrota teams update Payments --email payments@example.com",
+                                 "keyrota teams update Payments --webhook payments-chat",
                                  "keyrota teams update 3 --name Checkout"},
                                 {ExitCode::config, ExitCode::database}});
     update.option("TEAM", given->team, "its name or team_id").required();

@@ -1,7 +1,7 @@
 -- A recipient's notices that are due, the gravest first: at most :count of what is to be done, and as many of what has ended;
 -- and how many there are to do in all. What has a date comes before what has none (1970).
 select n.key_id, n.finding_uid, n.stage, n.severity, n.reason, f.check_id, f.detail, keyrota.micros(f.due_at) as due_at,
-       f.evidence::text as evidence, n.total, root.message_id as root_id
+       f.evidence::text as evidence, keyrota.micros(f.changed_at) as seen_at, n.total, root.message_id as root_id
   from (select n.key_id, n.finding_uid, n.episode, n.stage, n.severity::bigint as severity, n.reason, n.anchor_at,
                count(*) filter (where n.stage <> 'resolved') over () as total,
                row_number() over (partition by n.stage = 'resolved'

@@ -10,7 +10,7 @@ select f.key_id, f.uid, f.check_id, f.episode, f.status, f.severity, coalesce(f.
        told.reached::int as told_reached, told.resolved::int as told_resolved, told.acted::int as told_acted,
        coalesce(r.key_name, '') as key_name, (r.owner_id is not null)::int as has_owner, r.owner_name, r.owner_email,
        r.owner_time_zone, r.owner_active, r.fallback_name, r.fallback_email, r.fallback_time_zone, r.fallback_active,
-       r.team_name, r.team_email, r.security_email, lower(:operator) as operator_email,
+       r.team_name, r.team_email, r.team_webhook, r.security_email, lower(:operator) as operator_email,
        coalesce(of_key.settings ->> 'mail', of_owner.settings ->> 'mail', '') as mail,
        (select string_agg(address, E'\n')
           from (select x.address from keyrota.suppression x

@@ -58,6 +58,7 @@ NoticeMail notice_mail(Session& session, const Config& config, const std::vector
                             .due_at = row.optional_instant("due_at"),
                             .reason = row.text("reason"),
                             .evidence = row.text("evidence"),
+                            .seen_at = row.instant("seen_at"),
                             .key_id = row.int64("key_id")};
         const auto key = keys.find(notice.key_id);
         if (key != keys.end()) notice.key = key->second;

@@ -21,6 +21,7 @@ ChainOfRecipients chain_of(const Row& row) {
     if (!row.is_null("fallback_name")) chain.fallback = addressee_of(row, "fallback");
     if (!row.is_null("team_name"))
         chain.team = {.name = row.text("team_name"), .email = row.text_or("team_email", "")};
+    chain.team_webhook = row.text_or("team_webhook", "");
     chain.security_email = row.text_or("security_email", "");
     chain.operator_of_keyrota.email = row.text("operator_email");
     std::istringstream unreachable(row.text_or("unreachable", ""));

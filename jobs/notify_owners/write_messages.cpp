@@ -4,6 +4,7 @@
 
 #include "jobs_sql.h"
 #include "notify/render.h"
+#include "notify/webhook.h"
 #include "notify_owners/mode.h"
 #include "notify_owners/notice_mail.h"
 #include "runner/step.h"
@@ -85,7 +86,9 @@ void Writer::insert(const DueRecipient& recipient, const RenderedMail& mail,
                                {"root_id", root_id}};
         return run_.session.one(sql::insert_message, params).int64("message_id");
     };
-    const std::int64_t message_id = add("email", recipient.address, mail.html);
+    const bool is_webhook = recipient.address.starts_with(kWebhookPrefix);
+    const std::int64_t message_id = is_webhook ? add("webhook", recipient.address, "")
+                                               : add("email", recipient.address, mail.html);
     Params told = due_params(recipient);
     told.emplace_back("message_id", message_id);
     run_.session.execute(sql::notices_told, told);

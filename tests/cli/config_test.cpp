@@ -78,6 +78,7 @@ TEST_F(ConfigSchema, TakesWhatKeyrotaTakes) {
              "sinks: [{name: a, type: file, directory: /x}, {name: b, type: exec, command: [/x, "
              "'', "
              "'a b', 'a b'], environment: [A=], timeout: 1s}]",
+             "webhooks: [{name: a, url: 'https://x'}, {name: b, url: 'https://x', format: json}]",
              "sinks:\npolicy: {defaults: {rotation: {sink: '', overlap: 0s, still_used: retire}}}",
              "policy: {rules: [{name: a-1, match: {owner: a@b.c}, expiry: {notice_before: []}}]}",
          }) {
@@ -114,6 +115,8 @@ TEST_F(ConfigSchema, RefusesWhatIsWrongWhereItIs) {
         {"policy: {defaults: {rotation: {action: replace}}}", "policy/defaults/rotation/action"},
         {"sinks: [{name: print, type: file, directory: /x}]", "sinks/0/name"},
         {"sinks: [{name: a, directory: /x}]", "sinks/0"},
+        {"webhooks: [{name: a, format: json}]", "webhooks/0"},
+        {"webhooks: [{name: operator, url: 'https://x'}]", "webhooks/0/name"},
         {"sinks: [{name: a, type: exec, command: /x}]", "sinks/0/command"},
     };
     for (const auto& [text, place] : wrong) {

@@ -91,6 +91,22 @@ TEST_F(Owners, AreTakenFromATeamByNone) {
     EXPECT_EQ(text("select team_id from keyrota.owner"), "NULL");
 }
 
+TEST_F(Owners, ATeamNamesAWebhookWhoseUrlTheConfigurationAloneKnows) {
+    const Scratch scratch;
+    environment()["KEYROTA_CONFIG"] =
+        scratch.write("keyrota.yaml",
+                      "webhooks: [{name: payments-chat, url: 'https://hooks.example.com/Zq7s'}]\n");
+    execute("insert into keyrota.team (name) values ('Payments')");
+    expect_refused({"teams", "update", "1", "--webhook", "payment-chat"},
+                   "no webhook is named \"payment-chat\"", "\"payments-chat\"");
+    expect_done({"teams", "update", "Payments", "--webhook", "payments-chat"}, "webhook");
+    EXPECT_EQ(object(keyrota({"teams", "show", "1", "--json"}))->getValue<std::string>("webhook"),
+              "payments-chat");
+    EXPECT_EQ(number("select count(*) from keyrota.audit_entry where payload like '%Zq7s%'"), 0);
+    expect_done({"teams", "update", "Payments", "--webhook", "none"}, "webhook");
+    EXPECT_EQ(text("select webhook from keyrota.team"), "NULL");
+}
+
 TEST_F(Owners, AreListedWithTheirKeysAndFindings) {
     given_keys(3, {.name = "x"});
     given_owner_of_keys("bo@example.com", "x");

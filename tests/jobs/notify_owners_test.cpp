@@ -155,6 +155,35 @@ TEST_F(NotifyOwners, TheTeamGetsACopyThreeDaysBeforeAndItsSecurityContactADayAft
     EXPECT_EQ(number("select count(*) from keyrota.notice where is_copy"), 2);
 }
 
+TEST_F(NotifyOwners, TheTeamsWebhookGetsItsCopyOnceAStage) {
+    execute("update keyrota.team set webhook = 'payments-chat', email = null");
+    const std::int64_t key = given_owned_key("billing-prod");
+    const Timestamp due = kNow + 2 * kDay;
+    given_finding({.key_id = key, .check_id = "KEY-EXPIRES-SOON", .severity = 4, .due_at = due});
+    EXPECT_THAT(recipients_at(kNow),
+                UnorderedElementsAre("ada@example.com", "webhook:payments-chat"));
+    EXPECT_THAT(recipients_at(kNow + 5min), IsEmpty());
+    EXPECT_EQ(text("select channel || ' ' || kind || ' ' || coalesce(html_body, 'text') from"
+                   " keyrota.message where recipient like 'webhook:%'"),
+              "webhook notice text");
+    EXPECT_EQ(number("select count(*) from keyrota.message where recipient = 'ada@example.com'"
+                     " and channel = 'email'"),
+              1);
+    EXPECT_THAT(recipients_at(due - kDay),
+                UnorderedElementsAre("ada@example.com", "webhook:payments-chat"));
+}
+
+TEST_F(NotifyOwners, WhatOnlyTheTeamsWebhookCanBeToldItIs) {
+    execute("update keyrota.team set webhook = 'payments-chat', email = null");
+    execute("update keyrota.owner set active = false");
+    given_finding({.key_id = given_owned_key("billing-prod"), .severity = 4});
+    EXPECT_THAT(recipients_at(kNow), ElementsAre("webhook:payments-chat"));
+    EXPECT_THAT(newest_text(), HasSubstr("billing-prod is a key of your team."));
+    execute("update keyrota.message set state = 'dead', sent_at = null");
+    execute("update keyrota.notice set state = 'failed'");
+    EXPECT_THAT(recipients_at(kNow + 5min), ElementsAre("ops@example.com"));
+}
+
 TEST_F(NotifyOwners, WhoHasLeftIsNotToldButTheNextInLineAndWhyThatIs) {
     given_finding({.key_id = given_owned_key("billing-prod"), .severity = 4});
     execute("update keyrota.owner set active = false where owner_id = 2");

@@ -432,6 +432,23 @@ TEST_F(Webhook, ARefusalOrARedirectIsDeadAndAServerInTroubleIsNot) {
     EXPECT_EQ(deliver().deferred, 1);
 }
 
+TEST_F(Webhook, OfATeamIsPostedToItsOwnUrlInItsOwnFormat) {
+    given_receiver();
+    const std::string url = std::exchange(config().webhook.url, "http://localhost:1/Zq7secret");
+    Config::NamedWebhook ours;
+    ours.name = "payments-chat";
+    ours.url = url;
+    ours.format = "json";
+    config().webhooks = {ours};
+    const auto id = given_message({.recipient = "webhook:payments-chat", .channel = "webhook"});
+    const auto unknown = given_message({.recipient = "webhook:gone", .channel = "webhook"});
+    EXPECT_EQ(deliver().sent, 1);
+    EXPECT_EQ(state(id), "sent");
+    EXPECT_THAT(told(), HasSubstr("Dear & <all>"));
+    EXPECT_EQ(state(unknown), "pending") << "somebody may mend the configuration";
+    EXPECT_THAT(answer(unknown), HasSubstr("the configuration has no such webhook"));
+}
+
 TEST(WebhookSignature, IsWhatAnotherProgramComputes) {
     const Outcome other =
         run({"/usr/bin/python3", "-c",

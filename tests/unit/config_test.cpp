@@ -633,6 +633,14 @@ const BadFile kBadFiles[] = {
      "sets"},
     {"TimeoutOfNothing", "sinks: [{name: a, type: exec, command: [/x], timeout: 0s}]",
      "1:55: sinks[].timeout must be from 100ms to 10m, not \"0s\""},
+    {"WebhookWithoutUrl", "webhooks: [{name: a}]", "1:12: a webhook needs a url"},
+    {"WebhookOfTheOperator", "webhooks: [{name: operator, url: 'https://x'}]",
+     "1:19: \"operator\" is the name of the operator's own webhook\n"
+     "  HINT: That one is webhook.url."},
+    {"WebhookTwice", "webhooks: [{name: a, url: 'https://x'}, {name: a, url: 'https://y'}]",
+     "1:48: another webhook is named \"a\""},
+    {"WebhookOfAnUnknownScheme", "webhooks: [{name: a, url: 'ftp://Zq7secret'}]",
+     "1:27: webhooks[].url must be a text that begins with https:// or http://"},
     {"UnknownOptionOfASink", "sinks: [{name: a, type: file, directry: /x}]",
      "1:9: a sink of type file needs a directory\n"
      "keyrota.yaml:1:31: unknown option \"directry\"\n  HINT: Did you mean \"directory\"?"},

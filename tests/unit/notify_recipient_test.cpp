@@ -88,6 +88,27 @@ TEST(Recipient, TheTeamGetsACopyFromThreeDaysBeforeAndSecurityFromADayAfter) {
     EXPECT_THAT(copies(undated, kDue + 24h), IsEmpty());
 }
 
+TEST(Recipient, TheTeamsWebhookGetsACopyTooAndWhatItsAddressWouldGet) {
+    const TellableFinding finding{.check_id = "KEY-ROTATION-DUE", .status = "open", .due_at = kDue};
+    ChainOfRecipients chain = everybody();
+    chain.team_webhook = "webhook:payments-chat";
+    EXPECT_THAT(copies(finding, kDue - 72h - 1us, chain), IsEmpty());
+    EXPECT_THAT(copies(finding, kDue - 72h, chain),
+                ElementsAre("payments@example.com", "webhook:payments-chat"));
+    EXPECT_EQ(said(chain), "ada@example.com: You get this because you own billing-prod.");
+    chain.owner.active = false;
+    chain.fallback.reset();
+    EXPECT_THAT(said(chain), ::testing::StartsWith("payments@example.com: "));
+    chain.team->email = "";
+    EXPECT_EQ(said(chain),
+              "webhook:payments-chat: You get this because Ada Lovelace has left, and billing-prod "
+              "is a key of your team.");
+    EXPECT_THAT(copies(finding, kDue - 72h, chain), ElementsAre("webhook:payments-chat"));
+    chain.unreachable = {"webhook:payments-chat"};
+    EXPECT_THAT(said(chain), ::testing::StartsWith("ops@example.com: "));
+    EXPECT_THAT(copies(finding, kDue - 72h, chain), IsEmpty());
+}
+
 TEST(Recipient, SecurityGetsACopyOfABreach) {
     EXPECT_THAT(copies({.check_id = "KEY-BREACHED", .status = "open", .severity = 5}, kDue),
                 ElementsAre("security@example.com"));

@@ -68,6 +68,25 @@ TEST(Render, WhatTheCheckSawStandsFirst) {
                                     "24 Nov 2026, 06:01 UTC"));
 }
 
+TEST(Render, AReminderSaysHowOldItsFiguresAre) {
+    NoticeInMail limited = expiring("billing-prod");
+    limited.check_id = "KEY-RATE-NEAR-LIMIT";
+    limited.stage = "again 2";
+    limited.seen_at = kNow - 7 * kDay;
+    limited.evidence =
+        R"({"limit": 1000, "peak_minute": 985, "remaining": 15, "threshold": 80,)"
+        R"( "peak_minute_at_us": 1795500000000000, "reset_at_us": 1795500060000000})";
+    const std::string first = [&] {
+        NoticeInMail opened = limited;
+        opened.stage = "open";
+        return rendered(mail_of({opened})).text;
+    }();
+    const std::string text = rendered(mail_of({limited})).text;
+    const std::size_t at = text.find("On 17 Nov 2026, 06:00 UTC (17 Nov 2026, 07:00 CET): ");
+    EXPECT_NE(at, std::string::npos) << text;
+    EXPECT_THAT(first, Not(HasSubstr("On 17 Nov")));
+}
+
 TEST(Render, AnAnomalyComesWithItsSentenceAndTheWeekBeforeIt) {
     NoticeInMail spike = expiring("billing-prod");
     spike.check_id = "KEY-ANOMALY-SPIKE";
@@ -257,6 +276,7 @@ TEST(Render, DaysAreCountedAsStagesCountThem) {
     EXPECT_EQ(when(kNow - 1 * kDay + 1us, kNow), "today");
     EXPECT_EQ(when(kNow - 1 * kDay, kNow), "a day ago");
     EXPECT_EQ(when(kNow - 7 * kDay, kNow), "7 days ago");
+    EXPECT_EQ(when(kNow - 1625 * kDay, kNow), "1,625 days ago");
 }
 
 TEST(Templates, FaultsAreSaidWithTheirPlace) {

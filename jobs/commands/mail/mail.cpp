@@ -11,6 +11,7 @@
 #include "error/error.h"
 #include "jobs_sql.h"
 #include "notify/deliver.h"
+#include "notify/webhook.h"
 #include "postgres/caller.h"
 #include "postgres/cursor.h"
 #include "postgres/database.h"
@@ -191,19 +192,20 @@ ExitCode mail_flush(const Config& config, Format format, std::ostream& out) {
 
 ExitCode mail_test(const Config& config, const std::string& address, Format format,
                    std::ostream& out) {
-    const bool is_webhook = address == "webhook";
+    const std::string recipient = address == "webhook" ? "operator" : address;
+    const bool is_webhook = recipient == "operator" || address.starts_with(kWebhookPrefix);
     if (!is_webhook)
         if (const auto why = why_no_email_address(address))
             throw Error(ExitCode::usage, fmt::format("no mail can go to that address: {}", *why),
                         "Write an address like ada@example.com, or webhook.");
-    if (is_webhook && config.webhook.url.empty())
-        throw Error(ExitCode::config, "webhook.url is not set",
-                    "The configuration says where a webhook is.");
+    if (is_webhook && !find_webhook(config, recipient))
+        throw Error(ExitCode::config, "the configuration has no such webhook",
+                    "It is webhook.url, or webhook:NAME one of `webhooks`.");
     Session session = open_session(config, Access::runner);
     const Row made = session.one(
         sql::mail_test_message,
         {{"channel", is_webhook ? "webhook" : "email"},
-         {"recipient", is_webhook ? "operator" : address},
+         {"recipient", recipient},
          {"subject", "[keyrota] test message"},
          {"text_body",
           "This is a test. keyrota can send messages on this way.\n\nNobody needs to do "

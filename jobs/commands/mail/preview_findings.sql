@@ -2,10 +2,10 @@
 -- the gravest first, and how many there are in all. Who stands behind their keys. Left out is what an alert setting silences,
 -- but for the checks that none can (:unsilenced).
 select f.key_id, f.check_id, f.detail, 'open' as stage, f.severity::bigint as severity, keyrota.micros(f.due_at) as due_at,
-       f.evidence::text as evidence,
+       f.evidence::text as evidence, keyrota.micros(f.changed_at) as seen_at,
        count(*) over () as total, coalesce(r.key_name, '') as key_name, (r.owner_id is not null)::int as has_owner,
        r.owner_name, r.owner_email, r.owner_time_zone, r.owner_active, r.fallback_name, r.fallback_email,
-       r.fallback_time_zone, r.fallback_active, r.team_name, r.team_email, r.security_email,
+       r.fallback_time_zone, r.fallback_active, r.team_name, r.team_email, r.team_webhook, r.security_email,
        lower(:operator) as operator_email,
        (select string_agg(x.address, E'\n') from keyrota.suppression x
          where x.suppressed_at is not null

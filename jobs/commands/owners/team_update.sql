@@ -9,7 +9,8 @@ with was as (
        set name = coalesce(asked.wishes ->> 'name', was.name),
            email = case when asked.wishes ? 'email' then asked.wishes ->> 'email' else was.email end,
            security_email = case when asked.wishes ? 'security_email' then asked.wishes ->> 'security_email'
-                                 else was.security_email end
+                                 else was.security_email end,
+           webhook = case when asked.wishes ? 'webhook' then asked.wishes ->> 'webhook' else was.webhook end
       from was, asked
      where t.team_id = was.team_id
        and was.whole <> was.whole || asked.wishes

@@ -4,11 +4,14 @@
 #include <fmt/format.h>
 #include <fmt/ostream.h>
 
+#include <algorithm>
+
 #include "audit/audit.h"
 #include "commands/find_named.h"
 #include "commands/owners/require.h"
 #include "config/options.h"
 #include "error/error.h"
+#include "error/suggestion.h"
 #include "jobs_sql.h"
 #include "postgres/cursor.h"
 #include "postgres/database.h"
@@ -35,8 +38,26 @@ void set_email(Poco::JSON::Object& json, const char* column, const char* option,
     json.set(column, email == "none" ? Poco::Dynamic::Var() : Poco::Dynamic::Var(email));
 }
 
+void set_webhook(Poco::JSON::Object& json, const Config& config, const std::string& name) {
+    if (name.empty()) return;
+    Poco::Dynamic::Var chosen;
+    if (name != "none") {
+        std::vector<std::string> names;
+        for (const auto& webhook : config.webhooks) names.push_back(webhook.name);
+        if (std::find(names.begin(), names.end(), name) == names.end()) {
+            std::string hint = did_you_mean(name, names);
+            if (hint.empty()) hint = "The configuration names them below `webhooks`.";
+            throw Error(ExitCode::usage,
+                        fmt::format("--webhook: no webhook is named {}", in_quotes(name)), hint);
+        }
+        chosen = name;
+    }
+    json.set("webhook", chosen);
+}
+
 // By the names of the table's columns.
-Poco::JSON::Object wishes_json(Session& session, const TeamWishes& wishes, std::int64_t team_id) {
+Poco::JSON::Object wishes_json(Session& session, const Config& config, const TeamWishes& wishes,
+                               std::int64_t team_id) {
     Poco::JSON::Object json;
     if (!wishes.name.empty()) {
         require_name(wishes.name);
@@ -45,6 +66,7 @@ Poco::JSON::Object wishes_json(Session& session, const TeamWishes& wishes, std::
     }
     set_email(json, "email", "--email", wishes.email);
     set_email(json, "security_email", "--security-email", wishes.security_email);
+    set_webhook(json, config, wishes.webhook);
     return json;
 }
 
@@ -64,6 +86,7 @@ void show(Session& session, std::int64_t team_id, Format format, std::ostream& o
     facts.add("name", row.text("name"));
     facts.add("email", text_cell(row, "email"));
     facts.add("security_email", text_cell(row, "security_email"));
+    facts.add("webhook", text_cell(row, "webhook"));
     for (const char* count : {"owners", "keys", "findings"}) facts.add(count, row.int64(count));
     if (format == Format::json)
         out << facts.json() << "\n";
@@ -76,13 +99,15 @@ void show(Session& session, std::int64_t team_id, Format format, std::ostream& o
 ExitCode teams_create(const Config& config, const TeamWishes& team, Format format,
                       std::ostream& out) {
     Session session = open_session(config, Access::runner);
-    const Poco::JSON::Object json = wishes_json(session, team, 0);
+    const Poco::JSON::Object json = wishes_json(session, config, team, 0);
     const auto text = [&](const char* name) {
         return text_or_null(name, json.isNull(name) ? "" : json.getValue<std::string>(name));
     };
     Transaction transaction(session);
     const std::int64_t team_id =
-        session.one(sql::team_create, {{"name", team.name}, text("email"), text("security_email")})
+        session
+            .one(sql::team_create,
+                 {{"name", team.name}, text("email"), text("security_email"), text("webhook")})
             .int64("team_id");
     record_audit(session, {.action = "team.create", .after = record(team_id, team.name)});
     transaction.commit();
@@ -97,9 +122,15 @@ ExitCode teams_list(const Config& config, std::optional<std::int64_t> limit, For
     const auto shown = rows_of(limit, format == Format::text);
     std::optional<std::int64_t> rows_needed;
     if (shown) rows_needed = *shown + 1;  // to know whether there are more
-    Listing listing(
-        out, format,
-        {{"team_id"}, {"name"}, {"email"}, {"security_email"}, {"owners"}, {"keys"}, {"findings"}});
+    Listing listing(out, format,
+                    {{"team_id"},
+                     {"name"},
+                     {"email"},
+                     {"security_email"},
+                     {"webhook"},
+                     {"owners"},
+                     {"keys"},
+                     {"findings"}});
     bool is_cut = false;
     Transaction reading(session);
     for_each_row(session, sql::teams_list, {{"team_id", std::monostate{}}, {"limit", rows_needed}},
@@ -107,8 +138,8 @@ ExitCode teams_list(const Config& config, std::optional<std::int64_t> limit, For
                      is_cut = shown && listing.rows_total() == *shown;
                      if (is_cut) return;
                      listing.row({row.int64("team_id"), row.text("name"), text_cell(row, "email"),
-                                  text_cell(row, "security_email"), row.int64("owners"),
-                                  row.int64("keys"), row.int64("findings")});
+                                  text_cell(row, "security_email"), text_cell(row, "webhook"),
+                                  row.int64("owners"), row.int64("keys"), row.int64("findings")});
                  });
     listing.end();
     if (format == Format::text && listing.rows_total() == 0) out << "no teams\n";
@@ -128,7 +159,7 @@ ExitCode teams_update(const Config& config, const std::string& team, const TeamW
                       std::ostream& out) {
     Session session = open_session(config, Access::runner);
     const std::int64_t team_id = find_team(session, team);
-    const Poco::JSON::Object json = wishes_json(session, wishes, team_id);
+    const Poco::JSON::Object json = wishes_json(session, config, wishes, team_id);
     if (json.size() == 0)
         throw Error(ExitCode::usage, "update what?",
                     "`keyrota teams update --help` lists what can be set.");

@@ -15,6 +15,7 @@ struct TeamWishes {
     std::string name;
     std::string email;           // `none` takes it away
     std::string security_email;  // so here
+    std::string webhook;         // and here; the name of one in the configuration
 };
 
 ExitCode teams_create(const Config& config, const TeamWishes& team, Format format,

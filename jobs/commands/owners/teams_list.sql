@@ -1,5 +1,5 @@
 -- Teams by name, with what is theirs: counted for those listed alone, through the indexes.
-select t.team_id, t.name, t.email, t.security_email,
+select t.team_id, t.name, t.email, t.security_email, t.webhook,
        (select count(*) from keyrota.owner o where o.team_id = t.team_id) as owners,
        (select count(*) from keyrota.owner o join keyrota.api_key k on k.owner_id = o.owner_id
          where o.team_id = t.team_id) as keys,
