@@ -21,9 +21,11 @@ namespace {
 
 using std::chrono::hours;
 
-constexpr int kWorkers = 2;                // the server reads for one while the other steps
-constexpr hours kIncidentEnds(24);         // after so long without an alarm
-constexpr std::uint32_t kLookAhead = 168;  // hours: how long a silent key is left alone at most
+constexpr int kWorkers = 2;         // the server reads for one while the other steps
+constexpr hours kIncidentEnds(24);  // after so long without an alarm
+// How long a silent key is left alone at most. One that was used within a day most likely comes
+// again before that: to step a week of silence for it each hour would cost more than all else.
+constexpr std::uint32_t kLookAhead = 168, kLookAheadOfUsed = 24;  // hours
 
 // For the run: its keys, a batch of them, and what becomes of that.
 constexpr Statement kMakeDue{
@@ -158,8 +160,10 @@ class BatchStepper {
     // The stored hour stays unless it has come, or an earlier one is due.
     std::optional<std::uint32_t> next_due() const {
         const std::uint32_t end = window_.end();
-        if (!due_before_ || *due_before_ < end) return walk_->silence_alarms_at(end, kLookAhead);
-        const auto earlier = walk_->silence_alarms_at(end, *due_before_ - end);
+        const bool is_used = walk_->state().silence.hours < kLookAheadOfUsed;
+        const std::uint32_t most = is_used ? kLookAheadOfUsed : kLookAhead;
+        if (!due_before_ || *due_before_ < end) return walk_->silence_alarms_at(end, most);
+        const auto earlier = walk_->silence_alarms_at(end, std::min(most, *due_before_ - end));
         return earlier ? earlier : due_before_;
     }
 
