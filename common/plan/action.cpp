@@ -8,7 +8,7 @@
 namespace keyrota {
 namespace {
 
-constexpr Action kActions[] = {
+const Action kActions[] = {
     {"expire", sql::expire, true},
     {"deactivate", sql::deactivate, false},
     {"rotate", sql::rotate, false},
