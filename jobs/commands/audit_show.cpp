@@ -24,19 +24,22 @@ constexpr Statement kHasEntries{
 
 using Poco::Dynamic::Var;
 
-// `expires_at_us` is an instant, and people read its name without the unit.
+// `expires_at_us` is an instant, `overlap_us` a span; people read their names without the unit.
 constexpr std::string_view kMicros = "_us";
-bool is_instant(const std::string& name) {
-    return name.size() > kMicros.size() &&
-           name.compare(name.size() - kMicros.size(), kMicros.size(), kMicros) == 0;
+bool is_in_micros(const std::string& name) {
+    return name.size() > kMicros.size() && name.ends_with(kMicros);
 }
 std::string readable_name(const std::string& name) {
-    return for_terminal(is_instant(name) ? name.substr(0, name.size() - kMicros.size()) : name);
+    return for_terminal(is_in_micros(name) ? name.substr(0, name.size() - kMicros.size()) : name);
+}
+std::string readable_micros(const std::string& name, std::int64_t micros) {
+    return name.ends_with("overlap_us") ? to_string(std::chrono::microseconds(micros))
+                                        : to_string(from_micros(micros));
 }
 std::string readable(const std::string& name, const Var& value) {
     if (value.isEmpty()) return "-";
-    if (is_instant(name) && value.isInteger())
-        return to_string(from_micros(value.convert<std::int64_t>()));
+    if (is_in_micros(name) && value.isInteger())
+        return readable_micros(name, value.convert<std::int64_t>());
     if (value.type() != typeid(Poco::JSON::Array::Ptr)) return for_terminal(value.toString());
     std::string list;
     for (const Var& item : *value.extract<Poco::JSON::Array::Ptr>())

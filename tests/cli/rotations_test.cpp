@@ -74,6 +74,7 @@ TEST_F(Rotations, AKeyIsRotatedIntoItsPolicysSink) {
                 AllOf(HasSubstr("delivered"), HasSubstr("files")));
     EXPECT_THAT(keyrota({"rotations", "show", "2"}).out, HasSubstr("successor id            2"));
     EXPECT_THAT(field(keyrota({"rotations", "list", "--json"}), "overlap"), ElementsAre("7d"));
+    EXPECT_THAT(keyrota({"audit", "show", "1"}).out, HasSubstr("overlap: 7d"));
 }
 
 TEST_F(Rotations, SelectsManyShowsThemAndAsks) {
