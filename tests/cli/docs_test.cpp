@@ -354,7 +354,7 @@ TEST(Docs, EveryLinkLeadsSomewhere) {
 // Every test that a page of the documentation calls upon as `Suite.Name` is one.
 TEST(Docs, TheTestsThatThePageOnSecurityNamesExist) {
     const fs::path source = KEYROTA_SOURCE_DIR;
-    static const std::regex declared(R"(TEST(?:_F)?\((\w+), (\w+)\))");
+    static const std::regex declared(R"(TEST(?:_[FP])?\((\w+), (\w+)\))");
     std::set<std::string> tests;
     for (const auto& entry : fs::recursive_directory_iterator(source / "tests")) {
         if (entry.path().extension() != ".cpp") continue;
