@@ -84,7 +84,7 @@ TEST_F(ImportFaults, KilledAnywhereItHasChangedNothingAndCanBeRunAgain) {
         expect_nothing_happened();
     }
     EXPECT_GE(killed, 3);
-    ASSERT_EQ(keyrota(import_words(file)).exit_code, 0);
+    ASSERT_EQ(start(import_words(file)).wait(std::chrono::minutes(20)).exit_code, 0);
     EXPECT_EQ(number("select count(*) from keyrota.key where status = 'active'"), kKeys - 5);
     EXPECT_EQ(number("select count(*) from keyrota.audit_entry where action = 'key.expire'"), 5);
     EXPECT_EQ(keyrota({"audit", "verify"}).exit_code, 0);
