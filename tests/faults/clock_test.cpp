@@ -26,10 +26,10 @@ std::string faketime_library() {
 class WrongClock : public ProgramTest, public ::testing::WithParamInterface<const char*> {
   protected:
     void SetUp() override {
+        ProgramTest::SetUp();
 #if defined(__SANITIZE_ADDRESS__)
         GTEST_SKIP() << "AddressSanitizer lets no other library be loaded before its own";
 #endif
-        ProgramTest::SetUp();
     }
     Environment wrong() {
         return {{"LD_PRELOAD", faketime_library()},
