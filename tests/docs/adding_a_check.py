@@ -79,7 +79,10 @@ def main():
     if not (build / "build.ninja").exists():
         subprocess.run(["cmake", "-S", target, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=None", "-DCMAKE_CXX_FLAGS=-O0"],
                        check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["cmake", "--build", build, "--target", "jobs_tests", "unit_tests", "--", "--quiet"], check=True)
+    subprocess.run(["cmake", "--build", build, "--target", "keyrota", "jobs_tests", "unit_tests", "--", "--quiet"],
+                   check=True)
+    with open(target / "docs/configuration.md", "wb") as page:  # as `./dev docs` does
+        subprocess.run([build / "keyrota", "config", "reference"], check=True, stdout=page)
     tests = subprocess.run([build / "tests/jobs_tests", "--gtest_filter=Scopeless*", "--gtest_brief=1"], cwd=target,
                            capture_output=True, text=True)
     sys.stdout.write(tests.stdout)
