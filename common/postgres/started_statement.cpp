@@ -1,21 +1,16 @@
 #include "postgres/started_statement.h"
 
-#include <fmt/format.h>
 #include <libpq-fe.h>
 
 #include <utility>
 
 #include "error/error.h"
+#include "postgres/refusal.h"
 
 namespace keyrota {
 namespace {
 
 constexpr const char* kConnectionFailure = "08006";
-
-DatabaseError refused(const std::string& sqlstate, const char* statement) {
-    return {sqlstate,
-            fmt::format("database: statement {} failed (SQLSTATE {})", statement, sqlstate)};
-}
 
 }  // namespace
 
@@ -35,7 +30,7 @@ void StartedStatement::start(const Statement& statement,
     for (const auto& value : values) texts.push_back(value ? value->c_str() : nullptr);
     if (PQsendQueryParams(session_.native(), statement.text, static_cast<int>(texts.size()),
                           nullptr, texts.data(), nullptr, nullptr, 0) != 1)
-        throw refused(kConnectionFailure, statement.name);
+        throw refused(kConnectionFailure, statement.name, session_.native());
     name_ = statement.name;
 }
 
@@ -50,7 +45,7 @@ void StartedStatement::finish() {
             trouble = sqlstate ? sqlstate : kConnectionFailure;
         PQclear(result);
     }
-    if (!trouble.empty()) throw refused(trouble, name);
+    if (!trouble.empty()) throw refused(trouble, name, session_.native());
 }
 
 }  // namespace keyrota
