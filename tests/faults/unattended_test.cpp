@@ -178,6 +178,11 @@ TEST_F(Unattended, TwoMachinesForDaysDoEverythingOnceAndLeaveNothingBehind) {
 }
 
 TEST_F(Unattended, APruneThatIsKilledIsCompletedByTheNextOne) {
+    // Not the days for samples that it makes when midnight has passed since the database was made.
+    const auto applied = [this] {
+        return number(
+            "select sum(applied_total) from keyrota.run_check where check_id = 'old-findings'");
+    };
     execute(
         "insert into keyrota.finding (key_id, uid, check_id, episode, status, resolution,"
         " resolved_at, severity, opened_at, changed_at, run_id) select n, 'kf_' || n, 'KEY-X', 2,"
@@ -195,12 +200,12 @@ TEST_F(Unattended, APruneThatIsKilledIsCompletedByTheNextOne) {
     EXPECT_GT(left, 0) << "killed too late to show anything";
     EXPECT_EQ(number("select count(*) from keyrota.finding_episode"), left)
         << "a finding goes with its episodes or not at all";
-    EXPECT_EQ(number("select sum(applied_total) from keyrota.run_check"), 400 - left);
+    EXPECT_EQ(applied(), 400 - left);
 
     EXPECT_EQ(keyrota({"run", "prune", "--wait", "30s"}).exit_code, 0);
     EXPECT_EQ(number("select count(*) from keyrota.finding"), 0);
     EXPECT_EQ(number("select count(*) from keyrota.finding_episode"), 0);
-    EXPECT_EQ(number("select sum(applied_total) from keyrota.run_check"), 400);
+    EXPECT_EQ(applied(), 400);
     EXPECT_EQ(texts("select status from keyrota.job_run order by run_id"),
               (std::vector<std::string>{"interrupted", "done"}));
 }
