@@ -5,7 +5,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -124,6 +126,12 @@ void write_all(const Descriptor& file, const fs::path& path, std::string_view te
     if (fsync(file.get()) != 0) cannot("write", path, errno);
 }
 
+// What root makes for the server's user. Whoever is that user has it already, and may be denied the
+// very call: systemd's filters count chown() as a privilege.
+bool give(const Descriptor& file, const SystemUser& owner) {
+    return owner.uid == geteuid() || fchown(file.get(), owner.uid, owner.gid) == 0;
+}
+
 // Whole or not at all. The folder may belong to the server's user while we are root: nothing that
 // lies there is opened.
 void write_file(const fs::path& path, const std::string& text, const SystemUser& owner) {
@@ -131,7 +139,7 @@ void write_file(const fs::path& path, const std::string& text, const SystemUser&
     unlink(temporary.c_str());
     const Descriptor file(
         open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    if (!file || fchown(file.get(), owner.uid, owner.gid) != 0) cannot("write", path, errno);
+    if (!file || !give(file, owner)) cannot("write", path, errno);
     write_all(file, path, text);
     if (rename(temporary.c_str(), path.c_str()) != 0) cannot("write", path, errno);
 }
@@ -228,8 +236,7 @@ void make_socket_directory(const fs::path& path, const SystemUser& server) {
         refuse(fmt::format("{} belongs to {}, not to {}", path.string(), name_of(is.st_uid),
                            server.name),
                "Remove it, or set data_dir to a shorter path.");
-    if (fchown(directory.get(), server.uid, server.gid) != 0 || fchmod(directory.get(), 0700) != 0)
-        cannot("own", path, errno);
+    if (!give(directory, server) || fchmod(directory.get(), 0700) != 0) cannot("own", path, errno);
 }
 
 // ---- one at a time
@@ -262,23 +269,47 @@ bool process_exists(pid_t pid) {
     return kill(pid, 0) == 0 || errno == EPERM;
 }
 
-// Whether this process is a PostgreSQL with that data directory: its working directory, or, where
-// we may not see that (root without CAP_SYS_PTRACE, as in a container), its command line.
-bool is_server_of(pid_t pid, const fs::path& directory) {
+enum class Identity { the_server, another, hidden };
+
+// Whether this process is a PostgreSQL with that data directory: by its working directory, or,
+// where we may not see that (root without CAP_SYS_PTRACE, as in a container), its command line. A
+// process that lives in another user namespace may not be seen at all, as that of one unit from
+// another.
+Identity identity_of(pid_t pid, const fs::path& directory) {
+    const auto is = [](bool it) { return it ? Identity::the_server : Identity::another; };
     const fs::path process = fmt::format("/proc/{}", pid);
-    if (line_of(read_small_file(process / "comm"), 0) != "postgres") return false;
+    const std::string name = line_of(read_small_file(process / "comm"), 0);
+    if (name.empty()) return process_exists(pid) ? Identity::hidden : Identity::another;
+    if (name != "postgres") return Identity::another;
     struct stat its {};
     struct stat ours {};
     if (stat((process / "cwd").c_str(), &its) == 0 && stat(directory.c_str(), &ours) == 0)
-        return its.st_dev == ours.st_dev && its.st_ino == ours.st_ino;
+        return is(its.st_dev == ours.st_dev && its.st_ino == ours.st_ino);
     const std::string argument = directory.string() + '\0';
-    return read_small_file(process / "cmdline").find('\0' + argument) != std::string::npos;
+    return is(read_small_file(process / "cmdline").find('\0' + argument) != std::string::npos);
+}
+
+// Whether somebody listens where the server of this postmaster.pid says that it does.
+bool is_listened_to(const std::string& pid_file) {
+    const std::string path =
+        fmt::format("{}/.s.PGSQL.{}", line_of(pid_file, 4), line_of(pid_file, 3));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) return false;
+    path.copy(address.sun_path, path.size());
+    const Descriptor end(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!end) cannot("ask", path, errno);
+    return connect(end.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
+           errno == EAGAIN;
 }
 
 std::optional<Postmaster> live_postmaster(const fs::path& directory) {
     const std::string file = read_small_file(directory / "postmaster.pid");
     const pid_t pid = recorded_pid(file);
-    if (pid <= 0 || !process_exists(pid) || !is_server_of(pid, directory)) return std::nullopt;
+    if (pid <= 0 || !process_exists(pid)) return std::nullopt;
+    const Identity identity = identity_of(pid, directory);
+    if (identity == Identity::another || (identity == Identity::hidden && !is_listened_to(file)))
+        return std::nullopt;
     return Postmaster{pid, line_of(file, 7).rfind("ready", 0) == 0};
 }
 
@@ -462,7 +493,8 @@ void EmbeddedCluster::create() {
     std::string name = (data_dir_ / kStagingPrefix).string() + "XXXXXX";
     if (mkdtemp(name.data()) == nullptr) cannot("make", name, errno);
     Staging staging{name};
-    if (chown(name.c_str(), server.uid, server.gid) != 0) cannot("own", name, errno);
+    const Descriptor made_here(open(name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!made_here || !give(made_here, server)) cannot("own", name, errno);
     // An initdb that outlived us would go on writing where the next command has cleaned up.
     ProgramOptions options;
     options.as_user = server.name;
@@ -496,10 +528,11 @@ void EmbeddedCluster::start() {
     make_socket_directory(socket_directory(), server);
     // PostgreSQL itself replaces the files of a server whose process is gone, and looks for its
     // children first. It takes any other process of the same user that got the number since for the
-    // old server.
+    // old server. One that we cannot see is left to it.
     const fs::path pid_file = directory_ / "postmaster.pid";
     const pid_t pid = recorded_pid(read_small_file(pid_file));
-    if (pid > 0 && process_exists(pid)) unlink(pid_file.c_str());
+    if (pid > 0 && process_exists(pid) && identity_of(pid, directory_) == Identity::another)
+        unlink(pid_file.c_str());
     unlink((socket_directory() / ".s.PGSQL.5432.lock").c_str());
 
     const fs::path bin = binaries_for(line_of(read_small_file(directory_ / "PG_VERSION"), 0));
