@@ -30,7 +30,7 @@ def described(options, figures, details):
         "started": STARTED,
         "load": [round(LOAD_BEFORE, 2), round(os.getloadavg()[0], 2)],
         "machine": machine(),
-        "commit": first_line(["git", "-C", str(SOURCE), "describe", "--always", "--dirty"]),
+        "commit": commit(),
         "figures": [asdict(figure) for figure in figures],
         "details": details,
     }
@@ -42,6 +42,13 @@ def machine():
     server = first_line(["/usr/lib/postgresql/15/bin/postgres", "--version"])
     return (f"{os.cpu_count()} processors ({processor[1].strip() if processor else os.uname().machine}),"
             f" {memory:.0f} GiB, {server.replace(' (PostgreSQL)', '').replace('postgres', 'PostgreSQL')}")
+
+
+def commit():
+    """With `-dirty` where something else than records has changed since."""
+    git = ["git", "-C", str(SOURCE)]
+    changed = first_line([*git, "status", "--porcelain", "--", ":/", *(f":!/{path.relative_to(SOURCE)}" for path in (RECORDS, PAGE))])
+    return first_line([*git, "rev-parse", "--short", "HEAD"]) + ("-dirty" if changed else "")
 
 
 def first_line(argv):
