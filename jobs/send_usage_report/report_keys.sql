@@ -6,7 +6,9 @@ select r.*
                (sum(u.requests) over (partition by u.owner_id))::bigint as requests_total
           from (select k.owner_id, k.key_id, k.name, k.prefix, k.hint, s.status,
                        coalesce(k.rate_limit_per_minute, p.requests_per_minute)::bigint as limit_per_minute,
-                       keyrota.micros(a.last_used_at) as last_used_at, coalesce(h.requests, 0)::bigint as requests,
+                       keyrota.micros(case when a.last_used_at < keyrota.instant(:as_of) then a.last_used_at
+                                           when a.last_used_at is not null then keyrota.instant(:as_of) end) as last_used_at,
+                       coalesce(h.requests, 0)::bigint as requests,
                        coalesce(h.before, 0)::bigint as before,
                        -- Of all keys: one whose place another took counts in the week before.
                        (sum(coalesce(h.before, 0)) over (partition by k.owner_id))::bigint as before_total, coalesce(h.errors, 0)::bigint as errors,

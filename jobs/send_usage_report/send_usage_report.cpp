@@ -101,7 +101,8 @@ std::map<std::int64_t, UsageReport> Reporter::reports_of(const std::vector<Row>&
                                .knows_week_before = known_.int64("is_known_before") != 0};
     }
     const Params params = {{"owners", fmt::format("{{{}}}", fmt::join(ids, ","))},
-                           {"shown", kShown}};
+                           {"shown", kShown},
+                           {"as_of", run_.as_of}};
     Params of_week = params;
     of_week.emplace_back("week", week_);
     for (const Row& row : run_.session.rows(sql::report_keys, of_week)) {
@@ -111,9 +112,7 @@ std::map<std::int64_t, UsageReport> Reporter::reports_of(const std::vector<Row>&
         report.requests_total = row.int64("requests_total");
         report.before_total = row.int64("before_total");
     }
-    Params to_come = params;
-    to_come.emplace_back("as_of", run_.as_of);
-    for (const Row& row : run_.session.rows(sql::report_due, to_come)) {
+    for (const Row& row : run_.session.rows(sql::report_due, params)) {
         UsageReport& report = reports.at(row.int64("owner_id"));
         report.due.push_back(
             {row.text("what"), row.text("name"), row.int64("key_id"), row.instant("at")});
