@@ -77,6 +77,9 @@ Installation installation_of(const ConfigSources& sources, const CronPrintOption
     if (is_said_by_file(loaded, "metrics.textfile_dir") && !config.metrics.textfile_dir.empty())
         installation.writable.push_back(
             plain_path("metrics.textfile_dir", config.metrics.textfile_dir));
+    for (const SinkOptions& sink : config.sinks)
+        if (!sink.directory.empty())
+            installation.writable.push_back(plain_path("sinks[].directory", sink.directory));
     return installation;
 }
 

@@ -80,7 +80,8 @@ NamedFile run_template(const Installation& installation) {
         "\n[Service]\nType=oneshot\nUser={0}\nGroup={0}\nExecStart={1} run %i\n"
         "# Another run of the job is still at work: nothing is wrong.\n"
         "SuccessExitStatus=6\n"
-        "# It ends after the batch in hand.\nTimeoutStopSec=2min\n\n"
+        "# It ends after the batch in hand, and after the program that has a secret in hand.\n"
+        "KillMode=mixed\nTimeoutStopSec=2min\n\n"
         "# Passwords of databases as libpq reads them (host:port:database:user:password); root's "
         "file, mode 600.\n"
         "LoadCredential=pgpass:/etc/keyrota/pgpass\n"
@@ -99,6 +100,8 @@ NamedFile database_service(const Installation& installation) {
                         "# Made by `keyrota cron print --format systemd`.\n\n"
                         "[Unit]\nDescription=PostgreSQL of keyrota\n\n"
                         "[Service]\nType=forking\nUser={0}\nGroup={0}\n"
+                        "# One that a command started by hand would not be this unit's.\n"
+                        "ExecStartPre=-{1} db stop\n"
                         "ExecStart={1} db start\nExecStop={1} db stop\n"
                         "PIDFile={2}/postgres/postmaster.pid\n"
                         "# Recovery after a crash, and the checkpoint before it stops, may take "
@@ -217,11 +220,14 @@ spec:
                 - name: tmp
                   mountPath: /tmp
           volumes:
-            # keyrota.yaml, if there is one; the environment wins over it.
+            # keyrota.yaml, if there is one; the environment wins over it. Projected: the folder of a plain configMap may be
+            # written by everybody, and keyrota trusts none such.
             - name: configuration
-              configMap:
-                name: keyrota
-                optional: true
+              projected:
+                sources:
+                  - configMap:
+                      name: keyrota
+                      optional: true
             - name: state
               emptyDir:
                 sizeLimit: 16Mi

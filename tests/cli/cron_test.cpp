@@ -77,7 +77,8 @@ TEST_F(CronPrint, SchedulesComeFromTheConfigurationAndOffLeavesAJobOut) {
         scratch().write("keyrota.yaml",
                         "schedules: {expire-keys: '5,35 8-18 13 * fri', check-runs: off}\n"
                         "database: {url: postgresql://db.example.com/keys}\n"
-                        "metrics: {textfile_dir: /srv/metrics}\n");
+                        "metrics: {textfile_dir: /srv/metrics}\n"
+                        "sinks: [{name: files, type: file, directory: /srv/secrets}]\n");
     const auto crontab = printed({"--config", file, "--format", "crontab"}).at("keyrota.crontab");
     EXPECT_THAT(crontab, HasSubstr(fmt::format("\n5,35 8-18 13 * 5  keyrota  /usr/bin/keyrota "
                                                "--config {} run expire-keys\n",
@@ -93,7 +94,8 @@ TEST_F(CronPrint, SchedulesComeFromTheConfigurationAndOffLeavesAJobOut) {
     EXPECT_THAT(units.at("keyrota@.service"),
                 AllOf(Not(HasSubstr("keyrota-db")),
                       HasSubstr("\nExecStart=/usr/bin/keyrota --config " + file + " run %i\n"),
-                      HasSubstr("\nReadWritePaths=-/srv/metrics\n")));
+                      HasSubstr("\nReadWritePaths=-/srv/metrics\n"
+                                "ReadWritePaths=-/srv/secrets\n")));
 
     const auto manifests = printed({"--config", file, "--format", "kubernetes"});
     EXPECT_EQ(manifests.count("keyrota-check-runs.yaml"), 0U);

@@ -388,6 +388,16 @@ TEST_F(KeysImport, VanishedKeysAreReportedAndExpiredOnlyWhenAsked) {
     EXPECT_EQ(key("status", "b"), "active") << "what the source lists again is a key again";
 }
 
+TEST_F(KeysImport, AKeyThatIsSwitchedOffStaysSoWhereNoColumnSaysOtherwise) {
+    const std::string row = "a,n,ada@example.com,secret";
+    import("external_id,name,owner_email,type,status\n" + row + ",inactive\n");
+    EXPECT_EQ(numbers(std::string(kHeader) + row + "\n"),
+              "new 0 changed 0 unchanged 1 vanished 0 pruned 0");
+    EXPECT_EQ(key("status", "a"), "inactive");
+    import("external_id,name,owner_email,type,status\n" + row + ",\n");
+    EXPECT_EQ(key("status", "a"), "active") << "an empty field says so";
+}
+
 TEST_F(KeysImport, OnATerminalTheirNumberMustBeTyped) {
     import(std::string(kHeader) + "a,n,ada@example.com,secret\nb,gone,ada@example.com,secret\n");
     const std::string rest = std::string(kHeader) + "a,n,ada@example.com,secret\n";

@@ -87,6 +87,8 @@ it 'the configuration is right' as_keyrota keyrota config check
 it 'the database is started by its unit' is "$(systemctl is-active keyrota-db)" active
 it 'every timer waits for its time' is "$(systemctl list-units --state=active --plain --no-legend 'keyrota-*.timer' | wc -l)" \
     "$(count /lib/systemd/system -name 'keyrota-*.timer')"
+by_hand() { systemctl stop keyrota-db && as_keyrota keyrota db start && systemctl start keyrota@expire-keys; }
+it 'a server that was started by hand hinders no job' by_hand
 it 'owners may be told' as_keyrota keyrota mail release --yes
 it 'an owner is made' as_keyrota keyrota owners create --email ada@example.com --name Ada
 it 'a key is made' as_keyrota keyrota keys create --owner ada@example.com --name checkout --type secret

@@ -1,5 +1,6 @@
 -- Keys of the source that the file describes otherwise than they are. What the file has no column for stays; an empty field
--- of a column that it has means none, but an empty created_at or secret says nothing.
+-- of a column that it has means none, but an empty created_at or secret says nothing. A key that was pruned and is there again
+-- is active again, also without a column that says so; one that somebody switched off stays off.
 insert into pg_temp.key_import_changed (
        key_id, external_id, old_name, name, old_owner_id, owner_id, old_type, type, old_environment, environment,
        old_prefix, prefix, old_hint, hint, old_scopes, scopes, old_service_plan_id, service_plan_id,
@@ -16,7 +17,9 @@ select d.*
                k.service_plan_id as old_service_plan_id,
                case cast(:has_plan as int) when 1 then i.service_plan_id else k.service_plan_id end as service_plan_id,
                k.created_at as old_created_at, coalesce(i.created_at, k.created_at) as created_at,
-               s.status as old_status, i.status, s.expires_at as old_expires_at,
+               s.status as old_status,
+               case when cast(:has_status as int) = 1 or s.status <> 'inactive' then i.status else s.status end as status,
+               s.expires_at as old_expires_at,
                case cast(:has_expires_at as int) when 1 then i.expires_at else s.expires_at end as expires_at,
                case when h.key_id is null then i.secret_hash end as new_secret_hash
           from pg_temp.key_import i

@@ -202,6 +202,7 @@ void compare(Import& import, const std::vector<bool>& said) {
                                            {"has_hint", has(key_field::hint)},
                                            {"has_scopes", has(key_field::scopes)},
                                            {"has_plan", has(key_field::plan)},
+                                           {"has_status", has(key_field::status)},
                                            {"has_expires_at", has(key_field::expires_at)},
                                            {"source", import.options.source}});
     session.execute(sql::key_import_vanish, {{"source", import.options.source}});
