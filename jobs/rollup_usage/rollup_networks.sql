@@ -1,5 +1,6 @@
 -- Networks that a key was called from, 256 a key at most, the rest as `other`; finer ones are masked to /24 and /48. What
--- would move by less than an hour stays as it is, but for the requests of a network's first hour.
+-- would move by less than an hour stays as it is, but for the requests of a network's first hour. What a key has already is
+-- counted as in rollup_scopes.
 with used as (
     select key_id, network as given,
            (case when masklen(network) > case family(network) when 4 then 24 else 48 end
@@ -20,10 +21,14 @@ with used as (
       left join pg_temp.usage_grain g on g.key_id = c.key_id and g.network = c.given
                                      and g.hour = date_bin('1 hour', coalesce(c.first_seen_at, c.first_at), 'epoch')
      group by c.key_id, c.network, c.is_new
+), had as materialized (
+    select key_id, count(*) as total from keyrota.usage_network
+     where network <> 'other' and key_id in (select key_id from merged where is_new) group by key_id
 ), placed as (
-    select m.*, case when is_new then row_number() over (partition by key_id, is_new order by first_at, network)
-                + (select count(*) from keyrota.usage_network w where w.key_id = m.key_id and w.network <> 'other') end as place
+    select m.*, case when m.is_new then row_number() over (partition by m.key_id, m.is_new order by m.first_at, m.network)
+                                        + coalesce(h.total, 0) end as place
       from merged m
+      left join had h on h.key_id = m.key_id
 )
 insert into keyrota.usage_network as w (key_id, network, first_seen_at, last_seen_at, first_hour_requests)
 select key_id, case when place > 256 then 'other' else network end as network, min(first_at), max(last_at),

@@ -220,6 +220,23 @@ TEST_F(RollupUsage, NetworksAreMaskedAndTheRestIsOther) {
     EXPECT_EQ(requests(), 266);
 }
 
+TEST_F(RollupUsage, WhatAThousandNewKeysHaveIsCountedTogetherNotForEach) {
+    // From then on the planner takes them for empty.
+    execute("vacuum keyrota.usage_scope");
+    execute("vacuum keyrota.usage_network");
+    execute(
+        "insert into keyrota.usage_sample (key_id, at, gateway, requests, scope, network)"
+        " select i, now(), 'edge', 1, 'read:analytics', '10.1.2.0/24' from generate_series(1, 1000)"
+        " i");
+    roll_up();
+    for (const std::string table : {"usage_scope", "usage_network"}) {
+        const std::string of = " from pg_stat_all_tables where relname = '" + table + "'";
+        EXPECT_TRUE(eventually([&] { return number("select n_tup_ins" + of) == 1000; }))
+            << "the job's session has ended";
+        EXPECT_LT(number("select seq_scan" + of), 100) << "not one for each";
+    }
+}
+
 TEST_F(RollupUsage, AKeyThatWasDeletedWhileItsSamplesWaitedStopsNothing) {
     const std::int64_t key = given_key({.name = "gone"});
     given_sample({.key_id = key, .requests = 3});
