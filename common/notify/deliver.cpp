@@ -61,6 +61,16 @@ bool is_certain(const Answer& answer) {
            !answer.code.ends_with(".8");
 }
 
+// Whether it says something of this message's recipient, and not of the way to anybody.
+bool is_about_recipient(const Answer& answer) {
+    return answer.kind == Kind::later && !answer.code.empty() && !answer.about_sender;
+}
+
+constexpr Statement kPassed{
+    "mail_passed",
+    "select count(*) as total from (select from keyrota.message m where m.state = 'sent'"
+    "   and m.channel = :channel and m.created_at >= keyrota.instant(:since) limit 1) passed"};
+
 class Deliverer {
   public:
     Deliverer(Session& session, const Config& config, const DeliveryOptions& options)
@@ -76,6 +86,7 @@ class Deliverer {
     void settle_in_database(const Claimed& claimed, const Answer& answer, const char* state,
                             Timestamp next_try_at);
     void bury(const Claimed& claimed, const Answer& answer);
+    bool is_given_up(const Claimed& claimed, const Answer& answer, Timestamp next);
     void note_trouble(const Claimed& claimed, const Answer& answer);
     Transport& mail();
     void release();
@@ -174,6 +185,17 @@ void Deliverer::bury(const Claimed& claimed, const Answer& answer) {
     add(&DeliveryReport::dead);
 }
 
+// Its time is over only where others' mail went out meanwhile: while none does it is the way out
+// that fails and not the message, and the next in line would not hear of it either.
+bool Deliverer::is_given_up(const Claimed& claimed, const Answer& answer, Timestamp next) {
+    if (next <= claimed.expires_at || answer.kind == Kind::unreachable) return false;
+    if (is_about_recipient(answer)) return true;
+    return session_
+               .one(kPassed,
+                    {{"channel", claimed.message.channel}, {"since", claimed.message.created_at}})
+               .int64("total") > 0;
+}
+
 void Deliverer::settle(const Claimed& claimed, const Answer& answer) {
     if (answer.is_sent()) {
         log_as_sent(claimed, answer);
@@ -182,7 +204,7 @@ void Deliverer::settle(const Claimed& claimed, const Answer& answer) {
     if (answer.kind == Kind::never) return bury(claimed, answer);
     const double chance = std::uniform_real_distribution<double>(0, 1)(random_);
     const Timestamp next = now() + backoff(claimed.message.tries, chance);
-    if (next > claimed.expires_at) return bury(claimed, answer);
+    if (is_given_up(claimed, answer, next)) return bury(claimed, answer);
     settle_in_database(claimed, answer, "pending", next);
     add(&DeliveryReport::deferred);
 }

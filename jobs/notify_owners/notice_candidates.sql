@@ -1,5 +1,6 @@
 -- Findings after (:after_key, :after_uid), in that order, of which somebody may have to be told now: what decide_stage and
--- choose_recipient ask of each. Left out is what the newest notice says to be told until its next stage, what is waived, and
+-- choose_recipient ask of each. Whose mail came back less than three days ago (a dead message's next_try_at is when it was given
+-- up) is passed over; later they are asked again, so that nothing is lost where it came back from everybody. Left out is what the newest notice says to be told until its next stage, what is waived, and
 -- what ended without anybody having heard of it.
 select f.key_id, f.uid, f.check_id, f.episode, f.status, f.severity, coalesce(f.resolution, '') as resolution,
        keyrota.micros(f.due_at) as due_at, keyrota.micros(f.resolved_at) as resolved_at,
@@ -17,8 +18,9 @@ select f.key_id, f.uid, f.check_id, f.episode, f.status, f.severity, coalesce(f.
                  where x.suppressed_at is not null
                    and x.address in (r.owner_email, r.fallback_email, r.team_email, r.security_email, lower(:operator))
                  union
-                select n.recipient from keyrota.notice n
-                 where n.key_id = f.key_id and n.finding_uid = f.uid and n.episode = f.episode and n.state = 'failed') gone
+                select n.recipient from keyrota.notice n left join keyrota.message m using (message_id)
+                 where n.key_id = f.key_id and n.finding_uid = f.uid and n.episode = f.episode and n.state = 'failed'
+                   and coalesce(m.next_try_at > keyrota.instant(:as_of) - interval '3 days', true)) gone
        ) as unreachable
   from keyrota.finding f
   left join keyrota.api_key k on k.key_id = f.key_id

@@ -1,4 +1,5 @@
--- What was decided becomes notices. One that is there already is as good; one that was superseded holds again.
+-- What was decided becomes notices. One that is there already is as good; one that was superseded holds again, and
+-- one that failed is tried again.
 insert into keyrota.notice (key_id, finding_uid, episode, anchor_at, stage, recipient, state, severity, is_copy, at_once,
                             recipient_name, time_zone, reason, next_at, not_before_at, created_at, run_id)
 select d.key_id, d.finding_uid, d.episode, d.anchor_at, d.stage, d.recipient,
@@ -10,4 +11,4 @@ on conflict (key_id, finding_uid, episode, anchor_at, stage, recipient) do updat
        recipient_name = excluded.recipient_name, time_zone = excluded.time_zone, reason = excluded.reason,
        next_at = excluded.next_at, not_before_at = excluded.not_before_at, created_at = excluded.created_at,
        run_id = excluded.run_id, message_id = null
- where notice.state = 'superseded'
+ where notice.state in ('superseded', 'failed')

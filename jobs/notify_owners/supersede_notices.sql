@@ -1,4 +1,5 @@
--- What of a recipient's notices is no longer so, or is told by a later one, is not told any more.
+-- What of a recipient's notices is no longer so, or is told by a later one, is not told any more; nor is the end of something of
+-- which nobody heard.
 update keyrota.notice n
    set state = 'superseded'
  where n.recipient = :recipient and n.state in ('observed', 'waiting')
@@ -6,7 +7,11 @@ update keyrota.notice n
             select from keyrota.finding f
              where f.key_id = n.key_id and f.uid = n.finding_uid and f.episode = n.episode
                and coalesce(f.due_at, timestamptz '1970-01-01 00:00Z') = n.anchor_at
-               and case when n.stage = 'resolved' then f.status = 'resolved'
+               and case when n.stage = 'resolved'
+                        then f.status = 'resolved'
+                             and exists (select from keyrota.notice t
+                                          where t.key_id = n.key_id and t.finding_uid = n.finding_uid
+                                            and t.episode = n.episode and t.state = 'told')
                         else f.status = 'open' or f.status = 'acknowledged' and f.due_at is not null
                                 and f.check_id <> all (cast(:announcing as text[]))
                              or f.resolution = 'acted' end)

@@ -14,6 +14,38 @@ namespace {
 
 constexpr std::int64_t kRecipients = 5000;  // that one statement finds, which looks at all who wait
 
+// A recipient's unsent mails are taken back: what they told waits again, so that one message
+// tells all that still holds. The oldest will be written anew (its Message-ID and its age stay),
+// the others are done with. What a deliverer has claimed is its.
+constexpr Statement kRecall{
+    "recall_messages",
+    "with unsent as ("
+    "select m.message_id from keyrota.message m"
+    " where m.state = 'pending' and m.channel = 'email' and m.recipient = :recipient"
+    "   and m.kind in ('notice', 'operator')"
+    "   for update skip locked),"
+    " oldest as (select min(message_id) as message_id from unsent),"
+    " done_with as ("
+    "update keyrota.message m set state = 'cancelled' from unsent u, oldest o"
+    " where m.message_id = u.message_id and m.message_id <> o.message_id),"
+    " recalled as ("
+    "update keyrota.notice n set state = 'waiting', message_id = null from unsent u"
+    " where n.message_id = u.message_id and n.state = 'told')"
+    " select coalesce(message_id, 0) as message_id from oldest"};
+
+// It is tried at once, as a new one would be.
+constexpr Statement kRewrite{
+    "rewrite_message",
+    "update keyrota.message set subject = :subject, text_body = :text_body,"
+    " html_body = nullif(cast(:html_body as text), ''), severity = :severity,"
+    " root_id = nullif(cast(:root_id as bigint), message_id),"
+    " next_try_at = keyrota.instant(:as_of), run_id = :run_id where message_id = :message_id"};
+
+// Nothing of it holds any more.
+constexpr Statement kDrop{
+    "drop_message",
+    "update keyrota.message set state = 'cancelled' where message_id = :message_id"};
+
 constexpr Statement kMessagesToday{
     "messages_today",
     "select count(*) as total from keyrota.message"
@@ -23,7 +55,6 @@ struct DueRecipient {
     std::string address;
     std::string name;
     std::string time_zone;
-    std::int64_t severity = 1;
     std::int64_t messages_today = 0;
     bool is_operator = false;  // what waits is about keyrota itself
     bool at_once = false;      // nothing of it waited for a digest
@@ -33,7 +64,6 @@ DueRecipient recipient_of(const Row& row) {
     return {.address = row.text("recipient"),
             .name = row.text("recipient_name"),
             .time_zone = row.text("time_zone"),
-            .severity = row.int64("severity"),
             .messages_today = row.int64("messages_today"),
             .is_operator = row.int64("is_operator") != 0,
             .at_once = row.int64("at_once") != 0};
@@ -55,9 +85,11 @@ class Writer {
   private:
     void write_to(const DueRecipient& recipient);
     bool postpone(const DueRecipient& recipient);
-    void write_message(const DueRecipient& recipient, const std::vector<Row>& due);
-    void insert(const DueRecipient& recipient, const RenderedMail& mail,
-                std::optional<std::int64_t> root_id, const std::string& kind);
+    std::int64_t recall(const DueRecipient& recipient);
+    void write_message(const DueRecipient& recipient, const std::vector<Row>& due,
+                       std::int64_t recalled);
+    void store(const DueRecipient& recipient, const RenderedMail& mail, const Row& gravest,
+               std::int64_t recalled);
     Params due_params(const DueRecipient& recipient) const {
         return {{"recipient", recipient.address}, {"as_of", run_.as_of}, {"observes", observes_}};
     }
@@ -70,43 +102,56 @@ class Writer {
     std::int64_t written_ = 0;
 };
 
-void Writer::insert(const DueRecipient& recipient, const RenderedMail& mail,
-                    std::optional<std::int64_t> root_id, const std::string& kind) {
+// @returns the message that is to be written anew, 0 where none waits.
+std::int64_t Writer::recall(const DueRecipient& recipient) {
+    return run_.session.one(kRecall, {{"recipient", recipient.address}}).int64("message_id");
+}
+
+void Writer::store(const DueRecipient& recipient, const RenderedMail& mail, const Row& gravest,
+                   std::int64_t recalled) {
+    const std::string kind = recipient.is_operator ? "operator" : "notice";
+    Params content = {{"subject", mail.subject},
+                      {"text_body", mail.text},
+                      {"severity", gravest.int64("severity")},
+                      {"as_of", run_.as_of},
+                      {"run_id", run_.run_id},
+                      {"root_id", gravest.optional_int64("root_id")}};
     const auto add = [&](const char* channel, const std::string& to, const std::string& html) {
-        const Params params = {{"kind", kind},
-                               {"channel", channel},
-                               {"recipient", to},
-                               {"recipient_name", recipient.name},
-                               {"subject", mail.subject},
-                               {"text_body", mail.text},
-                               {"html_body", html},
-                               {"severity", recipient.severity},
-                               {"as_of", run_.as_of},
-                               {"run_id", run_.run_id},
-                               {"root_id", root_id}};
+        Params params = content;
+        params.insert(params.end(), {{"kind", kind},
+                                     {"channel", channel},
+                                     {"recipient", to},
+                                     {"recipient_name", recipient.name},
+                                     {"html_body", html}});
         return run_.session.one(sql::insert_message, params).int64("message_id");
     };
     const bool is_webhook = recipient.address.starts_with(kWebhookPrefix);
-    const std::int64_t message_id = is_webhook ? add("webhook", recipient.address, "")
-                                               : add("email", recipient.address, mail.html);
+    const std::string html = is_webhook ? "" : mail.html;
+    if (recalled != 0) {
+        Params params = content;
+        params.insert(params.end(), {{"message_id", recalled}, {"html_body", html}});
+        run_.session.execute(kRewrite, params);
+    }
     Params told = due_params(recipient);
-    told.emplace_back("message_id", message_id);
+    told.emplace_back(
+        "message_id",
+        recalled != 0 ? recalled : add(is_webhook ? "webhook" : "email", recipient.address, html));
     run_.session.execute(sql::notices_told, told);
     if (kind == "operator" && !run_.config.webhook.url.empty()) {
-        root_id.reset();
+        content.back() = {"root_id", std::monostate()};
         add("webhook", "operator", "");
     }
 }
 
-void Writer::write_message(const DueRecipient& recipient, const std::vector<Row>& due) {
+void Writer::write_message(const DueRecipient& recipient, const std::vector<Row>& due,
+                           std::int64_t recalled) {
     NoticeMail mail = notice_mail(run_.session, run_.config, due, run_.as_of);
     mail.recipient = recipient.address;
     mail.recipient_name = recipient.name;
     mail.time_zone = recipient.time_zone;
     mail.run_id = run_.run_id;
-    insert(recipient, render(templates_, mail), due.front().optional_int64("root_id"),
-           recipient.is_operator ? "operator" : "notice");
-    if (!recipient.is_operator) --cap_left_;
+    store(recipient, render(templates_, mail), due.front(), recalled);
+    if (!recipient.is_operator && recalled == 0) --cap_left_;
 }
 
 // Somebody who had a mailbox full today waits for the digest, where all of it is one message.
@@ -125,15 +170,19 @@ bool Writer::postpone(const DueRecipient& recipient) {
 
 void Writer::write_to(const DueRecipient& recipient) {
     run_.in_batch([&] {
+        const std::int64_t recalled = recall(recipient);
         run_.session.execute(sql::supersede_notices, {{"recipient", recipient.address},
                                                       {"announcing", announcing_checks()}});
-        if (postpone(recipient)) return;
+        if (recalled == 0 && postpone(recipient)) return;
         Params params = due_params(recipient);
         params.emplace_back("count", kShownNotices);
         const std::vector<Row> due = run_.session.rows(sql::due_notices, params);
         // All that was left may be what ended, which waits for company.
-        if (due.empty() || due.front().text("stage") == kResolvedStage) return;
-        write_message(recipient, due);
+        if (due.empty() || due.front().text("stage") == kResolvedStage) {
+            if (recalled != 0) run_.session.execute(kDrop, {{"message_id", recalled}});
+            return;
+        }
+        write_message(recipient, due, recalled);
         run_.count({.found = 1, .applied = 1});
     });
 }
