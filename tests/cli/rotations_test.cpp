@@ -124,6 +124,7 @@ TEST_F(Rotations, CancellingBringsThePredecessorBackExactly) {
     EXPECT_THAT(keys(), ElementsAre("1 active", "2 expired"));
     EXPECT_THAT(rotations(), ElementsAre("1 manual cancelled 2"));
     expect_refused({"rotations", "cancel", "1", "--yes"}, "none that is not finished");
+    expect_refused({"keys", "update", "2", "--expires-at", "never"}, "to succeed key 1");
     expect_trail_verifies();
     expect_done({"rotate", "1"}, "rotated 1 of 1");
 }

@@ -2,6 +2,7 @@
 // step.
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include <map>
 #include <random>
 #include <sstream>
+#include <thread>
 
 #include "commands/breach.h"
 #include "commands/leaver.h"
@@ -21,6 +23,7 @@ namespace keyrota::test {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AnyOf;
 using ::testing::IsEmpty;
 using namespace std::chrono_literals;
 
@@ -42,6 +45,7 @@ class RotationHistory : public DatabaseTest, public ::testing::WithParamInterfac
         rule.rotation_sink = "files";
         rule.rotation_overlap = 2 * kDay;
         given_broken_sink();
+        given_program();
         now_ = from_micros(number("select keyrota.micros(clock_timestamp())"));
         for (const char* owner : {"ada", "bo", "cy"})
             execute(
@@ -60,6 +64,20 @@ class RotationHistory : public DatabaseTest, public ::testing::WithParamInterfac
         broken.name = "broken";
         broken.type = "exec";
         broken.command = {script.string()};
+    }
+    /// The program itself, configured as the runs in here are: nothing else can be killed.
+    void given_program() {
+        program_.environment = bare_environment();
+        program_.environment["KEYROTA_DATABASE_URL"] = config().database.url;
+        program_.environment["KEYROTA_DATA_DIR"] = scratch_.path() / "data";
+        program_.environment["KEYROTA_CONFIG"] = scratch_.write(
+            "keyrota.yaml",
+            fmt::format("limits: {{batch_size: 2}}\n"
+                        "sinks: [{{name: files, type: file, directory: {0}/secrets}},"
+                        " {{name: broken, type: exec, command: [{0}/broken.sh]}}]\n"
+                        "policy: {{defaults: {{rotation: {{action: rotate, sink: files,"
+                        " overlap: 48h}}}}}}\n",
+                        scratch_.path().string()));
     }
     void given_new_key() {
         GivenKey key{.name = "key", .created_at = now_ - 100 * kDay};
@@ -90,6 +108,37 @@ class RotationHistory : public DatabaseTest, public ::testing::WithParamInterfac
         given_usage_known(now_ - 200 * kDay, now_);
         for (const char* job : {"expire-keys", "flag-rotation", "rotate-keys"})
             run(job, now_, {.max_actions = 1000});
+    }
+    /// A run that is killed somewhere between its start and what its end would be.
+    void a_run_is_killed() {
+        using std::chrono::steady_clock;
+        given_usage_known(now_ - 200 * kDay, now_);
+        const std::string job = pick(4) == 0 ? "flag-rotation" : "rotate-keys";
+        const auto began = steady_clock::now();
+        Program run(keyrota_argv({"run", job, "--as-of", to_string(now_), "--max-actions", "1000",
+                                  "--wait", "20s"}),
+                    program_);
+        if (longest_run_ == 0us) {
+            const Outcome outcome = run.wait();
+            EXPECT_THAT(outcome.exit_code, AnyOf(0, 3, 7)) << outcome.errors;
+            longest_run_ =
+                std::chrono::duration_cast<std::chrono::microseconds>(steady_clock::now() - began);
+            return;
+        }
+        std::this_thread::sleep_for(std::chrono::microseconds(pick(longest_run_.count())));
+        run.signal(SIGKILL);
+        killed_ += run.wait().exit_code == 128 + SIGKILL ? 1 : 0;
+        // What it sent off is still done.
+        EXPECT_TRUE(eventually([&] {
+            return number(
+                       "select count(*) from pg_stat_activity where datname ="
+                       " current_database() and usename = 'keyrota_runner' and pid <> all"
+                       " (array[pg_backend_pid(), " +
+                       std::to_string(runner_backend()) + "])") == 0;
+        }));
+    }
+    std::int64_t runner_backend() {
+        return runner().one({"backend", "select pg_backend_pid()::bigint as pid"}).int64("pid");
     }
     void a_key_is_rotated() {
         RotateOptions options{.overlap = 1h * (1 + pick(72))};
@@ -127,7 +176,7 @@ class RotationHistory : public DatabaseTest, public ::testing::WithParamInterfac
     /// One of it. Refusals are right answers, too.
     void something_happens() {
         try {
-            switch (pick(15)) {
+            switch (pick(17)) {
                 case 0:
                 case 1:
                     return time_passes();
@@ -153,6 +202,9 @@ class RotationHistory : public DatabaseTest, public ::testing::WithParamInterfac
                     return pick(4) == 0 ? an_owner_leaves() : a_key_is_used();
                 case 13:
                     return somebody_revives_a_key();
+                case 14:
+                case 15:
+                    return a_run_is_killed();
                 default:
                     return time_passes();
             }
@@ -194,6 +246,9 @@ class RotationHistory : public DatabaseTest, public ::testing::WithParamInterfac
     std::map<std::int64_t, std::int64_t> ends_;
     std::set<std::string> breached_;
     std::ostringstream said_;
+    Start program_{};
+    std::chrono::microseconds longest_run_{0};  // of one that was not killed
+    int killed_ = 0;
 };
 
 TEST_P(RotationHistory, KeepsItsPromisesAfterEachStep) {
@@ -205,9 +260,17 @@ TEST_P(RotationHistory, KeepsItsPromisesAfterEachStep) {
         expect_breached_keys_stay_dead();
         expect_trail_tells_the_table();
     }
+    jobs_run();
+    EXPECT_EQ(number("select count(*) from keyrota.job_lease"), 0);
+    EXPECT_EQ(number("select count(*) from keyrota.rotation where state = 'created'"
+                     " and coalesce(retry_at <= keyrota.instant(" +
+                     std::to_string(to_micros(now_)) + "), true)"),
+              0)
+        << "what a killed run left in the middle is made good";
     EXPECT_EQ(audit_fault(), "");
     EXPECT_GT(number("select count(*) from keyrota.rotation where state = 'retired'"), 0)
         << "else nothing was shown";
+    EXPECT_GT(killed_, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, RotationHistory, ::testing::Values(1U, 2U, 3U, 4U));

@@ -8,6 +8,10 @@ with asked as (
            keyrota.key_record(k, s) as was,
            (select r.successor_id from keyrota.rotation r
              where r.key_id = k.key_id and r.successor_id is not null and r.state <> 'cancelled' order by r.requested_at desc limit 1) as successor_id,
+           -- Whose successor it was to be: that key was brought back, or has another one.
+           (select r.key_id from keyrota.rotation r
+             where r.key_id = k.predecessor_id
+               and (r.successor_id = k.key_id and r.state = 'cancelled' or k.key_id = any (r.earlier_successor_ids)) limit 1) as stays_id,
            exists (select from keyrota.rotation r
                     where r.key_id = k.key_id and r.reason = 'breach') as was_breached,
            -- What is there without what is to go, then what is to come.
@@ -34,6 +38,8 @@ with asked as (
                 then 'it is expired: `keyrota keys update` must move its end date first'
                 when change = 'update' and wishes ? 'expires_at_us' and (is_over or retire_at is not null) and successor_id is not null
                 then 'it was rotated: key ' || successor_id || ' has taken its place'
+                when change = 'update' and wishes ? 'expires_at_us' and is_over and stays_id is not null
+                then 'it was made to succeed key ' || stays_id || ', which did without it'
                 when change = 'update' and type = 'public' and scopes <> was -> 'scopes'
                      and exists (select from jsonb_array_elements_text(scopes) as s (scope) where s.scope not like 'read:%')
                 then 'it is public, so its scopes may only read (read:...)'
