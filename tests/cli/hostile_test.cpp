@@ -253,5 +253,117 @@ TEST_F(HostileKey, LeavesMetricsAndLogsLineByLine) {
     }
 }
 
+TEST_F(HostileKey, IsTextInTheReport) {
+    const fs::path page = scratch().path() / "report.html";
+    const Outcome outcome = keyrota({"report", "--out", page.string()});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.errors;
+    EXPECT_FALSE(acts_on_terminal(outcome.out + outcome.errors)) << outcome.out;
+    const std::string html = contents(page);
+    EXPECT_THAT(html, HasSubstr("&lt;script&gt;"));
+    for (const char* raw : {"<script", "<img src=x", "\nBcc:", "\"'`"})
+        EXPECT_THAT(html, Not(HasSubstr(raw)));
+    EXPECT_FALSE(acts_on_terminal(html));
+
+    const Outcome as_json = keyrota({"report", "--json"});
+    EXPECT_FALSE(has_raw_control(as_json.out));
+    EXPECT_NO_THROW(Poco::JSON::Parser().parse(as_json.out)) << as_json.out << as_json.errors;
+    EXPECT_THAT(as_json.out, HasSubstr("calc")) << "nothing was shown";
+}
+
+// Whoever calls writes a part of a log: by the name that the key has elsewhere, and to scopes.
+TEST_F(HostileKey, IsOneLineOfAGatewaysLog) {
+    execute(
+        "insert into keyrota.api_key_external (key_id, source, external_id)"
+        " values (1, 'kong', " +
+        quote(kWorst) + ")");
+    const auto line = [](const std::string& id) {
+        Poco::JSON::Object entity, request, response, headers, call;
+        entity.set("id", id);
+        headers.set("origin", kWorst);
+        request.set("uri", "/" + kWorst);
+        request.set("headers", headers);
+        response.set("status", 200);
+        call.set("started_at", to_micros(kNow) / 1000);
+        call.set("response", response);
+        call.set("authenticated_entity", entity);
+        call.set("request", request);
+        call.set("client_ip", kWorst);
+        std::ostringstream text;
+        call.stringify(text);
+        return text.str() + "\n";
+    };
+    std::string plain =
+        R"({"at":"2026-11-24T05:30:05Z","status":200,"key":1,"network":"x","scope":")";
+    for (const char c : kWorst)
+        if (static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\') plain += c;
+    const fs::path folder = scratch().path();
+    const std::string name = "a\x1b[31m\nBcc: \xe2\x80\xae.log";
+    std::ofstream(folder / ("kong" + name)) << line(kWorst) << line(kWorst + "?") << kWorst << "\n";
+    std::ofstream(folder / ("plain" + name)) << plain << "\"}\n" << kWorst << "\n";
+    for (const char* map : {"kong", "plain"}) {
+        const std::string log = folder / (map + name);
+        for (const char* shape : {"--dry-run", "--json"}) {
+            const Outcome read =
+                keyrota({"usage", "ingest", "--format", "jsonl", "--map", map, shape, log});
+            SCOPED_TRACE(read.out + read.errors);
+            const bool is_json = shape == std::string("--json");
+            EXPECT_FALSE(acts_on_terminal(is_json ? read.errors : read.out + read.errors));
+            EXPECT_THAT(read.out + read.errors, Not(HasSubstr("\nBcc:")));
+            EXPECT_THAT(read.out + read.errors, Not(HasSubstr("calc")));
+            EXPECT_THAT(read.errors, HasSubstr("malformed line"));
+            if (is_json) {
+                EXPECT_FALSE(has_raw_control(read.out));
+                EXPECT_NO_THROW(Poco::JSON::Parser().parse(read.out));
+            }
+        }
+    }
+    EXPECT_EQ(text("select string_agg(key_id || ' ' || requests || coalesce(scope, ''), ', ' order "
+                   "by gateway)"
+                   " from keyrota.usage_sample"),
+              "1 1, 1 1")
+        << "both calls are its, and of no scope";
+    const Outcome refused =
+        keyrota({"usage", "ingest", "--gateway", kWorst, (folder / ("kong" + name)).string()});
+    EXPECT_EQ(refused.exit_code, 2);
+    EXPECT_FALSE(acts_on_terminal(refused.out + refused.errors)) << refused.errors;
+}
+
+// What Slack reads between < and > is a link or a mention.
+TEST_F(HostileKey, NeitherMentionsNorLinksInSlack) {
+    Program receiver({"/usr/bin/python3", KEYROTA_SOURCE_DIR "/tests/support/health_check.py",
+                      scratch().path().string()},
+                     {.environment = bare_environment()});
+    ASSERT_TRUE(eventually([&] { return fs::exists(scratch().path() / "port"); }));
+    std::string port;
+    std::ifstream(scratch().path() / "port") >> port;
+    environment()["KEYROTA_CONFIG"] = scratch().write(
+        "keyrota.yaml", fmt::format("notify: {{mode: send, digest_at: '00:00'}}\n"
+                                    "webhooks: [{{name: chat, url: 'http://localhost:{}/x'}}]\n",
+                                    port));
+    execute(
+        "update keyrota.team set email = null, webhook = 'chat';"
+        "update keyrota.owner set active = false;"
+        "update keyrota.api_key set name = '<!channel> <http://evil.example|ok> ' || name");
+    for (const hours later : {hours(1), hours(20)}) {
+        const Outcome told = keyrota({"run", "notify-owners", "--as-of", to_string(kNow + later)});
+        EXPECT_EQ(told.exit_code, 0) << told.errors;
+    }
+    std::istringstream lines(contents(scratch().path() / "told"));
+    int posts = 0;
+    for (std::string line; std::getline(lines, line); ++posts) {
+        const auto post = Poco::JSON::Parser().parse(line).extract<Poco::JSON::Object::Ptr>();
+        const auto body = post->getValue<std::string>("body");
+        EXPECT_FALSE(has_raw_control(body));
+        const std::string said = Poco::JSON::Parser()
+                                     .parse(body)
+                                     .extract<Poco::JSON::Object::Ptr>()
+                                     ->getValue<std::string>("text");
+        EXPECT_THAT(said, HasSubstr("&lt;!channel&gt;"));
+        EXPECT_EQ(said.find_first_of("<>"), std::string::npos) << said;
+        EXPECT_FALSE(acts_on_terminal(said)) << said;
+    }
+    EXPECT_GT(posts, 0);
+}
+
 }  // namespace
 }  // namespace keyrota::test
