@@ -1,5 +1,7 @@
 // argv to exit code; the one place that catches everything.
 
+#include <sys/prctl.h>
+
 #include <exception>
 #include <iostream>
 
@@ -7,7 +9,18 @@
 #include "error/error.h"
 #include "error/print_error.h"
 
+namespace {
+
+// The memory may hold a new secret and the environment a password: no core dump, and /proc/PID for
+// root alone. Programs that are started from here are as they would be without.
+void stay_private() {
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+    stay_private();
     keyrota::ExitCode code = keyrota::ExitCode::internal;
     try {
         code = keyrota::run_command_line(argc, argv, std::cout, std::cerr);

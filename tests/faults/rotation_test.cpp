@@ -124,6 +124,89 @@ TEST_F(RotationFaults, NoProcessShowsTheSecretInItsArgumentsOrItsEnvironment) {
     EXPECT_EQ(seen.find(to_hex(sha256(secret))), std::string::npos);
 }
 
+// It stands still while it prints the secret, since nobody reads.
+TEST_F(RotationFaults, TheProcessThatMakesAKeyShowsItNeither) {
+    execute("insert into keyrota.owner (name, email) values ('Ada', 'ada@example.com')");
+    const Outcome seen =
+        test::run({"/usr/bin/python3", "-c", R"(
+import fcntl, os, pathlib, re, subprocess, sys, time
+out, into = os.pipe()
+fcntl.fcntl(into, fcntl.F_SETPIPE_SZ, 4096)
+os.write(into, b"x" * 4096)
+program = subprocess.Popen(sys.argv[1:], stdout=into)
+os.close(into)
+about = pathlib.Path(f"/proc/{program.pid}")
+while "pipe" not in (about / "wchan").read_text():
+    assert program.poll() is None
+    time.sleep(0.01)
+shown = (about / "cmdline").read_bytes() + (about / "environ").read_bytes()
+with os.fdopen(out, "rb") as reader:
+    secret = re.search(rb"sk_live_\w{36}", reader.read()).group()
+assert program.wait() == 0
+assert b"create" in shown and b"KEYROTA_DATABASE_URL" in shown
+print("shown" if secret in shown else "not shown")
+)",
+                   KEYROTA_PROGRAM, "keys", "create", "--owner", "ada@example.com", "--name", "new",
+                   "--type", "secret", "--scopes", "read:analytics"},
+                  {.environment = environment()});
+    EXPECT_EQ(seen.out, "not shown\n") << seen.errors;
+}
+
+// The same user's other programs may look into what that user starts, but not into this one.
+TEST_F(RotationFaults, ItsEnvironmentIsNobodysButRoots) {
+    const fs::path program = scratch().path() / "keyrota";
+    fs::copy_file(KEYROTA_PROGRAM, program);  // where anybody may start it
+    const Outcome looked = test::run({"/usr/bin/python3", "-c", R"(
+import os, subprocess, sys, time
+user = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+def start(*argv):
+    return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, **user)
+def may_look(program):
+    try:
+        with open(f"/proc/{program.pid}/environ") as environment:
+            return "PASSWORD" in environment.read()
+    except PermissionError:
+        return False
+other, program = start("/bin/cat"), start(sys.argv[1], "verify", "--stdin")
+if user:
+    os.setegid(65534)
+    os.seteuid(65534)
+assert may_look(other)
+tries = 500
+while may_look(program) and tries:  # until it has begun
+    time.sleep(0.01)
+    tries -= 1
+assert program.poll() is None
+print("open" if may_look(program) else "closed")
+if user:
+    os.seteuid(0)
+    os.setegid(0)
+for one in (other, program):
+    one.kill()
+    one.wait()
+)",
+                                      program.string()},
+                                     {.environment = {{"KEYROTA_MAIL_PASSWORD", "hunter2"}}});
+    EXPECT_EQ(looked.out, "closed\n") << looked.errors;
+}
+
+TEST_F(RotationFaults, ACrashWithTheSecretInHandLeavesNoCoreDump) {
+    const auto crash = [&](const std::string& command) {
+        const fs::path folder = scratch().path() / "crashed";
+        fs::create_directory(folder);
+        test::run({"/bin/sh", "-c", "ulimit -c unlimited && " + command},
+                  {.environment = environment(), .directory = folder});
+        const bool is_dumped = !fs::is_empty(folder);
+        fs::remove_all(folder);
+        return is_dumped;
+    };
+    if (!crash("sh -c 'kill -ABRT $$'")) GTEST_SKIP() << "this machine writes its dumps elsewhere";
+    given_script(fmt::format("cat > {}; kill -ABRT $PPID\n", took()));
+    given_requested(1);
+    EXPECT_FALSE(crash(KEYROTA_PROGRAM " run rotate-keys"));
+    EXPECT_FALSE(secret_in(read(took())).empty()) << "it had none in hand";
+}
+
 TEST_F(RotationFaults, ARunKilledAnywhereAndOftenDeliversEachRotationInTheEnd) {
     constexpr std::int64_t kKeys = 300;
     given_files();
