@@ -13,6 +13,9 @@
 #include "commands/import/import_map.h"
 #include "commands/import/key_row.h"
 #include "commands/import/records.h"
+#include "commands/ingest/call.h"
+#include "commands/ingest/log_lines.h"
+#include "commands/ingest/log_record.h"
 #include "commands/secret_alert.h"
 #include "config/load.h"
 #include "error/error.h"
@@ -152,6 +155,67 @@ void read_alert(std::string_view input) {
     });
 }
 
+// Lines of a gateway's log, read by one of the ready maps.
+class LogFormatTarget {
+  public:
+    LogFormatTarget(const char* map, LogFormat format)
+        : map_(load_log_map(map, format)), lines_(make_log_reader(format, map_)), calls_(map_) {}
+
+    void read(std::string_view line) {
+        LogRecord record;
+        Call call;
+        if (lines_->read(line, record) != nullptr || calls_.read(record, call) != nullptr) return;
+        demand(call.minute == minute_of(record[LogField::at], map_.time),
+               "a time depends on the line before");
+        demand(call.status >= 0 && call.status <= 999, "a status that is none was taken");
+        for (const std::string_view key : {call.key, call.query_key})
+            demand(key.empty() || std::strchr("ihx", key.front()) != nullptr,
+                   "a reference of no kind");
+        demand(call.query_key.empty() || call.query_key.size() == 33,
+               "a secret in a URL was not hashed");
+    }
+
+  private:
+    LogMap map_;
+    std::unique_ptr<LogFormatReader> lines_;
+    CallReader calls_;
+};
+
+void read_log(std::string_view input, std::vector<std::unique_ptr<LogFormatTarget>>& formats) {
+    static const InputFile file("access.log");
+    LogBytes bytes(file.with(input));
+    LogLines lines(bytes);
+    std::int64_t end = 0;
+    const auto read = [&] {
+        demand(lines.begins_at() == end, "bytes between two lines");
+        end = lines.ends_at();
+        for (const auto& format : formats) format->read(lines.text());
+    };
+    while (lines.next()) read();
+    if (!lines.has_rest()) return;
+    lines.take_rest();
+    read();
+    lines.tail_hash();
+}
+
+std::vector<std::unique_ptr<LogFormatTarget>> log_formats(const std::vector<const char*>& maps,
+                                                          LogFormat format) {
+    std::vector<std::unique_ptr<LogFormatTarget>> formats;
+    for (const char* map : maps) formats.push_back(std::make_unique<LogFormatTarget>(map, format));
+    return formats;
+}
+
+void read_log_json_lines(std::string_view input) {
+    static auto formats = log_formats(
+        {"plain", "aws-api-gateway", "envoy", "kong", "traefik", "nginx"}, LogFormat::json_lines);
+    read_log(input, formats);
+}
+
+void read_log_combined(std::string_view input) {
+    static auto formats = log_formats({"combined"}, LogFormat::combined);
+    read_log(input, formats);
+}
+
 }  // namespace
 
 const std::vector<FuzzTarget>& fuzz_targets() {
@@ -160,6 +224,8 @@ const std::vector<FuzzTarget>& fuzz_targets() {
         {"import_map", read_import_map},
         {"import_csv", import_csv},
         {"import_json_lines", import_json_lines},
+        {"log_json_lines", read_log_json_lines},
+        {"log_combined", read_log_combined},
         {"plan_file", read_plan},
         {"detector_state", step_detector},
         {"template", fill_template},
