@@ -77,6 +77,14 @@ class Report : public ProgramTest {
             "insert into keyrota.rotation (key_id, token, reason, state) values"
             " (1, gen_random_uuid(), 'manual', 'requested'),"
             " (2, gen_random_uuid(), 'manual', 'failed')");
+        given_known_usage();
+    }
+    void given_known_usage() {
+        execute(
+            fmt::format("insert into keyrota.usage_gateway (name, expected, since_at, last_seen_at)"
+                        " values ('edge', true, {0} - interval '1 year', {0});"
+                        "update keyrota.usage_watermark set complete_until = {0}",
+                        instant(kNow)));
     }
     static std::string instant(Timestamp at) {
         return fmt::format("keyrota.instant({})", to_micros(at));
@@ -171,6 +179,13 @@ void Report::expect_figures(const Object::Ptr& facts, const std::string& whose) 
 TEST_F(Report, EveryFigureIsWhatAnotherStatementCounts) {
     given_a_company();
     expect_figures(json(), "true");
+}
+
+TEST_F(Report, WhereUsageIsNotKnownNoKeyIsCalledUnused) {
+    given_a_company();
+    execute("update keyrota.usage_gateway set last_seen_at = last_seen_at - interval '7 hours'");
+    EXPECT_TRUE(json()->getObject("keys")->isNull("unused"));
+    EXPECT_THAT(content(page()), HasSubstr("usage is not known"));
 }
 
 TEST_F(Report, AnOwnersAndATeamsCountTheirKeysAlone) {

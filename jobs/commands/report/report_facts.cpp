@@ -237,9 +237,11 @@ std::int64_t ReportFacts::expiring_within(std::size_t days_ahead) const {
     return total;
 }
 
-std::int64_t ReportFacts::unused_total() const {
+std::optional<std::int64_t> ReportFacts::unused_total() const {
+    if (!usage_known_since) return std::nullopt;
     std::int64_t total = 0;
-    for (std::size_t use = 3; use <= 6; ++use) total += production_by_use[use] + test_by_use[use];
+    for (std::size_t use = 0; use < kLastUses; ++use)
+        if (is_unused(use)) total += production_by_use.at(use) + test_by_use.at(use);
     return total;
 }
 

@@ -26,7 +26,10 @@ struct ReportScope {
 inline constexpr std::int64_t kAgeStepDays = 15;
 inline constexpr std::size_t kAgeSteps = 25;  // the last one: 360 days and more
 inline constexpr std::size_t kRotationAgeStep = 90 / kAgeStepDays;
-inline constexpr std::size_t kLastUses = 8;     // as report_last_use.sql numbers them
+inline constexpr std::size_t kLastUses = 8;  // as report_last_use.sql numbers them
+constexpr bool is_unused(std::size_t use) {
+    return use >= 3 && use <= 6;
+}  // for 90 days, or never
 inline constexpr std::size_t kFindingAges = 5;  // as report_findings.sql numbers them
 inline constexpr std::size_t kExpiryDays = 91;  // today and the 90 days after it
 inline constexpr std::size_t kTrendDays = 31;   // the 30 days before today, and today so far
@@ -131,7 +134,9 @@ struct ReportFacts {
     std::int64_t production_past_age() const;  // of these, 90 days old and older
     std::int64_t expiring_within(std::size_t days) const;
     /// Active, without a use for 90 days or, if older than 30 days, without any.
-    std::int64_t unused_total() const;
+    /// Active keys that nobody used for 90 days, or made 30 days ago and never used; nothing where
+    /// usage is not known: then nobody can say.
+    std::optional<std::int64_t> unused_total() const;
     std::int64_t open_from(std::int64_t severity) const;  // so grave or graver
 };
 

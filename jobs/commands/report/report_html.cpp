@@ -155,9 +155,13 @@ void add_todo(Data& page, const ReportFacts& facts) {
     page.set("todo", todo);
 }
 
-void add_tile(Data& tiles, std::int64_t number, const char* name, const std::string& more) {
+void add_tile(Data& tiles, std::optional<std::int64_t> number, const char* name,
+              const std::string& more) {
     Data tile;
-    set(tile, "number", number);
+    if (number)
+        set(tile, "number", *number);
+    else
+        set(tile, "number", "?");
     set(tile, "name", name);
     set(tile, "more", more);
     tiles << tile;
@@ -173,7 +177,8 @@ void add_tiles(Data& page, const ReportFacts& facts) {
                          grouped(facts.production_total())));
     add_tile(tiles, facts.expiring_within(30), "end within 30 days",
              fmt::format("{} within 7 days", grouped(facts.expiring_within(7))));
-    add_tile(tiles, facts.unused_total(), "unused", "for 90 days, or never at all");
+    add_tile(tiles, facts.unused_total(), "unused",
+             facts.usage_known_since ? "for 90 days, or never at all" : "usage is not known");
     add_tile(tiles, std::accumulate(facts.waived.begin(), facts.waived.end(), std::int64_t{0}),
              "findings waived", counted(facts.waivers_total, "waiver", "waivers") + " in force");
     page.set("tiles", tiles);
@@ -491,7 +496,7 @@ void add_use(Data& page, const ReportFacts& facts) {
         const std::int64_t keys = facts.production_by_use.at(i) + facts.test_by_use.at(i);
         Data row;
         set(row, "label", kLabels.at(i));
-        set_parts(row, {keys}, active, {i >= 3 && i <= 6 ? "hot" : "calm"});
+        set_parts(row, {keys}, active, {is_unused(i) && facts.usage_known_since ? "hot" : "calm"});
         set(row, "bar_text", percentage(keys, active) + " of the active keys");
         set(row, "production", facts.production_by_use.at(i));
         set(row, "test", facts.test_by_use.at(i));
@@ -499,15 +504,15 @@ void add_use(Data& page, const ReportFacts& facts) {
     }
     page.set("uses", uses);
     set(page, "use_note",
-        fmt::format("{} not used for 90 days, or never though older than 30 days: each is of use "
-                    "only to whoever steals it. ",
-                    counted(facts.unused_total(), "active key was", "active keys were")) +
-            (facts.usage_known_since
-                 ? fmt::format("Usage is known without a gap since {}; before that a key may have "
-                               "been used without anybody having noted it.",
-                               minute_of(*facts.usage_known_since))
-                 : "But usage is not known now (a gateway is silent, or it is not rolled up), so "
-                   "nothing is concluded from it: no finding, no action."));
+        facts.usage_known_since
+            ? fmt::format("{} not used for 90 days, or never though older than 30 days: each is of "
+                          "use only to whoever steals it. Usage is known without a gap since {}; "
+                          "before that a key may have been used without anybody having noted it.",
+                          counted(*facts.unused_total(), "active key was", "active keys were"),
+                          minute_of(*facts.usage_known_since))
+            : "Usage is not known now (a gateway is silent, or it is not rolled up), so this is "
+              "what "
+              "was noted, and nothing is concluded from it: no finding, no action.");
 }
 
 void add_inventory(Data& page, const ReportFacts& facts) {

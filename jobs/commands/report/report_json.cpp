@@ -53,7 +53,7 @@ Fields keys(const ReportFacts& facts) {
         .set("production_active", facts.production_total())
         .set("production_past_90_days", facts.production_past_age())
         .set("ending_within_30_days", facts.expiring_within(30))
-        .set("unused", facts.unused_total())
+        .set("unused", facts.unused_total() ? Var(*facts.unused_total()) : Var())
         .instant("usage_known_since", facts.usage_known_since)
         .set("kinds", list_of(facts.kinds, [](const KeyKind& kind) -> Var {
                  return Fields()
