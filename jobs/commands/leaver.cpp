@@ -40,6 +40,7 @@ struct Leaving {
     std::int64_t switched_off = 0;
     std::int64_t imported = 0;
     KeyIds rotating{};            // those that live on with another secret
+    KeyIds staying{};             // with them, successors that are not delivered as yet
     std::int64_t successors = 0;  // delivered
 };
 
@@ -57,21 +58,22 @@ Leaving look_at(Session& session, const std::string& owner, const std::string& t
     return leaving;
 }
 
-// Which keys are rotated, in the present transaction; asks for it unless only looking.
-KeyIds rotate(Session& session, const Config& config, const Leaving& leaving,
-              const ActOfRotation& act) {
-    KeyIds rotating;
+// Finds which keys are rotated, in the present transaction; asks for it unless only looking.
+void rotate(Session& session, const Config& config, const ActOfRotation& act, Leaving& leaving) {
+    leaving.rotating.clear();
+    leaving.staying.clear();
+    if (!leaving.to_owner_id) return;
     KeyIds asked_for;
-    if (!leaving.to_owner_id) return rotating;
     const std::string& sink = config.policy.back().rotation_sink;
     for (const Row& row : session.rows(sql::leaver_rotating, {{"owner_id", leaving.owner_id},
                                                               text_or_null("default_sink", sink),
                                                               {"as_of", act.as_of}})) {
-        rotating.push_back(row.int64("key_id"));
+        leaving.staying.push_back(row.int64("key_id"));
+        if (row.int64("takes_over") != 0) continue;
+        leaving.rotating.push_back(row.int64("key_id"));
         if (row.int64("is_under_way") == 0) asked_for.push_back(row.int64("key_id"));
     }
     if (act.block_id != 0) request_rotations(session, act, asked_for);
-    return rotating;
 }
 
 // One transaction, the owner's row first: of two at once one comes after the other.
@@ -88,10 +90,10 @@ void leave(Session& session, const Config& config, const LeaverOptions& options,
                       .why = R"({"changed": "active", "reason": "leaver"})"});
     const ActOfRotation act{
         .block_id = block_id, .as_of = now_of(session), .actor = audit_actor(), .reason = "leaver"};
-    leaving.rotating = options.deactivate ? KeyIds() : rotate(session, config, leaving, act);
+    if (!options.deactivate) rotate(session, config, act, leaving);
     const Row keys = session.one(sql::leaver_keys, {{"owner_id", leaving.owner_id},
                                                     {"to_owner_id", leaving.to_owner_id},
-                                                    {"rotating", id_array(leaving.rotating)},
+                                                    {"staying", id_array(leaving.staying)},
                                                     {"as_of", act.as_of},
                                                     {"block_id", block_id},
                                                     {"actor", audit_actor()}});
@@ -102,9 +104,9 @@ void leave(Session& session, const Config& config, const LeaverOptions& options,
 }
 
 // As it is before anything is done: for the question, and for a dry run.
-KeyIds rotating_now(Session& session, const Config& config, const Leaving& leaving) {
+void look_at_rotating(Session& session, const Config& config, Leaving& leaving) {
     const Transaction rolled_back(session);
-    return rotate(session, config, leaving, {.as_of = now_of(session)});
+    rotate(session, config, {.as_of = now_of(session)}, leaving);
 }
 
 void deliver_successors(Session& session, const Config& config, Leaving& leaving) {
@@ -146,8 +148,8 @@ ExitCode leaver(const Config& config, const std::string& owner, const LeaverOpti
                 std::ostream& out, std::ostream& errors) {
     Session session = open_session(config, Access::runner);
     Leaving leaving = look_at(session, owner, options.to);
-    if (!options.deactivate) leaving.rotating = rotating_now(session, config, leaving);
-    leaving.switched_off -= static_cast<std::int64_t>(leaving.rotating.size());
+    if (!options.deactivate) look_at_rotating(session, config, leaving);
+    leaving.switched_off -= static_cast<std::int64_t>(leaving.staying.size());
     if (!options.dry_run) {
         if (leaving.switched_off > kAsksAbove && !options.yes)
             confirm(fmt::format("{} keys stop working at once.", leaving.switched_off),

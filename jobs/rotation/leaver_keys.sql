@@ -1,7 +1,7 @@
 -- All native keys of an owner who has left, at once: handed to another where there is one, and switched off but for those
--- that are rotated. One audit entry for each that differs afterwards.
+-- that are rotated, and the successors on their way. One audit entry for each that differs afterwards.
 with theirs as (
-    select k.key_id, k.owner_id, s.status, s.deactivated_at, k.key_id = any (cast(:rotating as bigint[])) as is_rotated
+    select k.key_id, k.owner_id, s.status, s.deactivated_at, k.key_id = any (cast(:staying as bigint[])) as stays
       from keyrota.api_key k
       join keyrota.api_key_state s on s.key_id = k.key_id
      where k.owner_id = :owner_id and k.source = 'native'
@@ -9,8 +9,8 @@ with theirs as (
        for no key update of k, s
 ), changing as (
     select theirs.*, coalesce(cast(:to_owner_id as bigint), theirs.owner_id) as new_owner_id,
-           case when status = 'active' and not is_rotated then 'inactive' else status end as new_status,
-           case when status = 'active' and not is_rotated then keyrota.instant(:as_of) else deactivated_at end as new_deactivated_at
+           case when status = 'active' and not stays then 'inactive' else status end as new_status,
+           case when status = 'active' and not stays then keyrota.instant(:as_of) else deactivated_at end as new_deactivated_at
       from theirs
      where status = 'active' or cast(:to_owner_id as bigint) is not null
 ), handed as (

@@ -258,6 +258,29 @@ TEST_F(Rotations, ALeaversKeysAreRotatedToTheFallbackOwner) {
     EXPECT_EQ(fingerprint(), after);
 }
 
+TEST_F(Rotations, ASuccessorOnItsWayOutlivesALeaver) {
+    given_key({.name = "billing"});
+    given_owner("ada@example.com");
+    execute("update keyrota.api_key set owner_id = 1");
+    given_owner("bo@example.com");
+    const fs::path script = scratch().write("sink.sh", "#!/bin/sh\nkill -9 $$\n");
+    ::chmod(script.c_str(), 0755);
+    given_sinks(fmt::format("[{{name: files, type: exec, command: [{}]}}]", script.string()));
+    ASSERT_EQ(keyrota({"rotate", "1"}).exit_code, 3);
+    ASSERT_THAT(rotations(), ElementsAre("1 manual created 2"));
+    EXPECT_THAT(keyrota({"leaver", "1", "--to", "2", "--dry-run"}).out,
+                HasSubstr("1 would be rotated, 0 switched off"));
+    expect_done({"leaver", "1", "--to", "2"}, "2 handed to owner 2: 1 rotated, 0 switched off");
+    EXPECT_THAT(keys(), ElementsAre("1 active", "2 active")) << "the sink may have its secret";
+    EXPECT_THAT(rotations(), ElementsAre("1 manual created 2")) << "it has no rotation of its own";
+    EXPECT_EQ(number("select count(*) from keyrota.api_key where owner_id = 2"), 2);
+    // One that was given up is on its way no more.
+    execute("update keyrota.api_key set owner_id = 1");
+    execute("update keyrota.rotation set state = 'failed', retry_at = null");
+    expect_done({"leaver", "1", "--to", "2"}, "0 rotated, 2 switched off");
+    expect_trail_verifies();
+}
+
 TEST_F(Rotations, WithoutAFallbackOwnerOrByWishALeaversKeysAreSwitchedOff) {
     given_key({.name = "a"});
     given_owner("ada@example.com");
