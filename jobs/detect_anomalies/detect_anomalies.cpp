@@ -1,6 +1,7 @@
 #include "detect_anomalies/detect_anomalies.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <atomic>
@@ -26,14 +27,27 @@ constexpr hours kIncidentEnds(24);  // after so long without an alarm
 // How long a silent key is left alone at most. One that was used within a day most likely comes
 // again before that: to step a week of silence for it each hour would cost more than all else.
 constexpr std::uint32_t kLookAhead = 168, kLookAheadOfUsed = 24;  // hours
+// New hours are gathered where they are so few, by the hour of the clock. Of more, the server would
+// have to keep a copy of weeks of usage: they are read key by key.
+constexpr hours kGatheredAtMost(24);
+// New hours in one transaction: ten times limits.batch_size, since it locks nothing but the
+// detector's own states, for which nobody waits; no more than this, so that the pages read by two
+// workers are still in the server's buffers when they write.
+constexpr std::int64_t kHoursInBatch = 4'000;
 
 // For the run: its keys, a batch of them, and what becomes of that.
 constexpr Statement kMakeDue{
     "make_detector_due",
-    "create temporary table if not exists detector_due (key_id bigint primary key)"};
-constexpr Statement kMakeWindow{"make_detector_window",
-                                "create temporary table if not exists detector_window"
-                                " (from_at timestamptz not null, until_at timestamptz not null)"};
+    "create temporary table if not exists detector_due"
+    " (key_id bigint not null, hour timestamptz, requests bigint, errors bigint)"};
+constexpr Statement kMakeDueIndex{
+    "make_detector_due_index",
+    "create index if not exists detector_due_key_id_idx on pg_temp.detector_due (key_id)"};
+constexpr Statement kMakeWindow{
+    "make_detector_window",
+    "create temporary table if not exists detector_window"
+    " (from_at timestamptz not null, until_at timestamptz not null, as_of timestamptz not null,"
+    " state_size int not null, state_format int not null)"};
 constexpr Statement kMakeBatch{
     "make_detector_batch",
     "create temporary table if not exists detector_batch (key_id bigint not null, state bytea,"
@@ -50,20 +64,34 @@ constexpr Statement kEmpty{"empty_detector_tables",
 constexpr Statement kSetWindow{
     "set_detector_window",
     "insert into pg_temp.detector_window"
-    " values (coalesce(keyrota.instant(:from), '-infinity'), keyrota.instant(:until))"};
+    " values (coalesce(keyrota.instant(:from), '-infinity'), keyrota.instant(:until),"
+    " keyrota.instant(:as_of), :state_size, :state_format)"};
+constexpr Statement kAnalyzeWindow{"analyze_detector_window", "analyze pg_temp.detector_window"};
 constexpr Statement kAnalyzeDue{"analyze_detector_due", "analyze pg_temp.detector_due"};
 constexpr Statement kAnalyzeBatch{"analyze_detector_batch", "analyze pg_temp.detector_batch"};
 constexpr Statement kNextKeys{
     "next_detector_keys",
+    "select count(*) as total, coalesce(max(key_id), 0) as last,"
+    "       coalesce(array_agg(key_id), '{}')::text as ids"
+    "  from (select key_id from pg_temp.detector_due where key_id > :after order by key_id"
+    "         limit :size) batch"};
+// All hours of the last key are in it.
+constexpr Statement kNextStretch{
+    "next_detector_stretch",
     "select count(*) as total, coalesce(min(key_id), 0) as first, coalesce(max(key_id), 0) as last"
     "  from (select key_id from pg_temp.detector_due where key_id > :after order by key_id"
     "         limit :size) batch"};
+constexpr Statement kSetStretch{
+    "set_detector_stretch",
+    "select set_config('keyrota.stretch_first', cast(cast(:first as bigint) as text), true),"
+    "       set_config('keyrota.stretch_last', cast(cast(:last as bigint) as text), true)"};
 
 // The hours of one run.
 struct Window {
     std::optional<Timestamp> from;  // none: the first run
     Timestamp until;
 
+    bool is_gathered() const { return from && until - *from <= kGatheredAtMost; }
     std::uint32_t end() const { return detector_hour(until); }
     // Incidents that have not ended by then.
     std::uint32_t open_since() const { return detector_hour(until - kIncidentEnds); }
@@ -87,23 +115,28 @@ struct NewState {
 
 // What the hours of one batch of keys came to.
 struct BatchOutcome {
-    std::vector<NewState> states;
-    std::vector<Opened> open;  // incidents that have not ended
+    std::vector<NewState> states;             // in key order
+    std::vector<std::int64_t> without_state;  // keys that were set aside
+    std::vector<Opened> open;                 // incidents that have not ended
     std::map<std::pair<std::size_t, std::uint32_t>, std::int64_t> counts;  // by check and hour
 };
+
+// What becomes of a key without a state: one is made of the hours that come, or it waits until all
+// hours that it ever had are read.
+enum class WithoutState { make, set_aside };
 
 // Steps the keys of a batch as their hours stream by; holds what comes of them, not the hours.
 class BatchStepper {
   public:
-    BatchStepper(const Window& window, const UnknownHours& unknown)
-        : window_(window), unknown_(unknown) {}
+    BatchStepper(const Window& window, const UnknownHours& unknown, WithoutState without_state)
+        : window_(window), unknown_(unknown), without_state_(without_state) {}
 
     void read(const CopyReader& row) {
-        if (row.is_null(1)) {
+        if (row.int64(0) != key_id_) {
             finish_key();
             begin_key(row);
-            return;
         }
+        if (!walk_ || row.is_null(1)) return;
         walk_->apply({detector_hour(row.instant(1)), amount(row.int64(2)), amount(row.int64(3))});
     }
     BatchOutcome finish() {
@@ -120,6 +153,10 @@ class BatchStepper {
         key_id_ = row.int64(0);
         DetectorState state;
         is_new_ = row.is_null(4);
+        if (is_new_ && without_state_ == WithoutState::set_aside) {
+            outcome_.without_state.push_back(key_id_);
+            return;
+        }
         if (!is_new_) {
             const std::string_view packed = row.bytes(4);
             unpack({reinterpret_cast<const unsigned char*>(packed.data()), packed.size()}, state);
@@ -169,8 +206,9 @@ class BatchStepper {
 
     const Window& window_;
     const UnknownHours& unknown_;
+    const WithoutState without_state_;
     BatchOutcome outcome_;
-    std::int64_t key_id_ = 0;
+    std::int64_t key_id_ = 0;  // none has it
     bool is_new_ = false;
     std::optional<std::uint32_t> due_before_;
     std::optional<Opened> opened_;  // the newest
@@ -201,6 +239,9 @@ void write_states(StepRun& run, const BatchOutcome& outcome) {
     writer.finish();
     run.session.execute(sql::detector_write, {{"first", outcome.states.front().key_id},
                                               {"last", outcome.states.back().key_id}});
+    const auto is_new = [](const NewState& state) { return state.is_new; };
+    if (std::any_of(outcome.states.begin(), outcome.states.end(), is_new))
+        run.session.execute(sql::detector_add);
 }
 
 // Nobody is told before the gate has seen all keys, of what the key's budget of mails does not
@@ -243,28 +284,56 @@ void count_for_gate(StepRun& run, const BatchOutcome& outcome) {
                                           {"alarms", "{" + alarms + "}"}});
 }
 
-// One batch of keys: their hours, their states and what these raised, in one transaction.
-// @returns how many keys were stepped.
-std::int64_t step_batch(StepRun& run, const Window& window, const UnknownHours& unknown,
-                        const Row& keys) {
-    run.session.execute(sql::detector_batch, {{"first", keys.int64("first")},
-                                              {"last", keys.int64("last")},
-                                              {"as_of", run.as_of},
-                                              {"size", std::int64_t{kPackedStateSize}},
-                                              {"format", std::int64_t{kDetectorFormat}}});
-    run.session.execute(kAnalyzeBatch);
-    BatchStepper stepper(window, unknown);
-    {
-        CopyReader rows(run.session, "detector_hours", sql::detector_hours.text);
-        while (rows.next()) stepper.read(rows);
-    }
-    const BatchOutcome outcome = stepper.finish();
+// The states of a batch and what these raised, in the transaction in which its hours were read.
+void keep(StepRun& run, const BatchOutcome& outcome, const Window& window) {
     write_states(run, outcome);
     for (std::size_t place = 0; place < std::size(kAnomalyChecks); ++place)
         record_open(run, outcome, window, place);
     count_for_gate(run, outcome);
     const auto stepped = static_cast<std::int64_t>(outcome.states.size());
     run.count({.found = stepped, .applied = stepped});
+}
+
+BatchOutcome step_rows(StepRun& run, const Statement& hours_of_keys, BatchStepper stepper) {
+    CopyReader rows(run.session, hours_of_keys.name, hours_of_keys.text);
+    while (rows.next()) stepper.read(rows);
+    return stepper.finish();
+}
+
+// Keys whose hours are read from usage_hour. @returns how many were stepped.
+std::int64_t step_keys_of(StepRun& run, const Window& window, const UnknownHours& unknown,
+                          const std::string& ids) {
+    BatchOutcome outcome;
+    run.in_batch([&] {
+        run.session.execute(sql::detector_batch, {{"ids", ids}});
+        run.session.execute(kAnalyzeBatch);
+        outcome = step_rows(run, sql::detector_hours, {window, unknown, WithoutState::make});
+        keep(run, outcome, window);
+    });
+    return static_cast<std::int64_t>(outcome.states.size());
+}
+
+// Keys whose new hours were gathered, and then those of them of which nothing is known: these have
+// all of their hours read, in batches of their own. @returns how many were stepped.
+std::int64_t step_stretch(StepRun& run, const Window& window, const UnknownHours& unknown,
+                          const Row& stretch) {
+    BatchOutcome outcome;
+    run.in_batch([&] {
+        run.session.one(kSetStretch,
+                        {{"first", stretch.int64("first")}, {"last", stretch.int64("last")}});
+        outcome =
+            step_rows(run, sql::detector_new_hours, {window, unknown, WithoutState::set_aside});
+        keep(run, outcome, window);
+    });
+    auto stepped = static_cast<std::int64_t>(outcome.states.size());
+    const auto size = static_cast<std::size_t>(run.config.limits.batch_size);
+    const std::vector<std::int64_t>& keys = outcome.without_state;
+    for (std::size_t at = 0; at < keys.size() && !run.interrupted(); at += size) {
+        const auto first = keys.begin() + static_cast<std::ptrdiff_t>(at);
+        const auto end = first + static_cast<std::ptrdiff_t>(std::min(size, keys.size() - at));
+        stepped +=
+            step_keys_of(run, window, unknown, fmt::format("{{{}}}", fmt::join(first, end, ",")));
+    }
     return stepped;
 }
 
@@ -285,29 +354,38 @@ struct Share {
 };
 
 void gather_keys(StepRun& run, const Window& window, Share share) {
-    for (const Statement& make : {kMakeDue, kMakeWindow, kMakeBatch, kMakeWritten, kEmpty})
+    for (const Statement& make :
+         {kMakeDue, kMakeDueIndex, kMakeWindow, kMakeBatch, kMakeWritten, kEmpty})
         run.session.execute(make);
-    const Param from("from", window.from);
-    run.session.execute(kSetWindow, {from, {"until", window.until}});
-    run.session.execute(sql::detector_due, {from,
-                                            {"until", window.until},
-                                            {"worker", std::int64_t{share.worker}},
-                                            {"workers", std::int64_t{share.workers}}});
+    const Param from("from", window.from), until("until", window.until);
+    run.session.execute(kSetWindow, {from,
+                                     until,
+                                     {"as_of", run.as_of},
+                                     {"state_size", std::int64_t{kPackedStateSize}},
+                                     {"state_format", std::int64_t{kDetectorFormat}}});
+    run.session.execute(kAnalyzeWindow);
+    run.session.execute(window.is_gathered() ? sql::detector_due_hours : sql::detector_due,
+                        {from,
+                         until,
+                         {"worker", std::int64_t{share.worker}},
+                         {"workers", std::int64_t{share.workers}}});
     run.session.execute(kAnalyzeDue);
 }
 
 // @returns whether all keys of the share were stepped; if not, the next run goes on.
 bool step_keys(StepRun& run, const Window& window, const UnknownHours& unknown, Share share) {
     gather_keys(run, window, share);
+    const std::int64_t keys_in_batch = run.config.limits.batch_size;
+    const std::int64_t size =
+        window.is_gathered() ? std::min(10 * keys_in_batch, kHoursInBatch) : keys_in_batch;
     std::int64_t left = run.limit.value_or(std::numeric_limits<std::int64_t>::max());
     for (std::int64_t after = -1; left > 0 && !run.interrupted();) {
-        const Row keys = run.session.one(
-            kNextKeys, {{"after", after}, {"size", std::min(left, run.config.limits.batch_size)}});
-        if (keys.int64("total") == 0) return true;
-        std::int64_t stepped = 0;
-        run.in_batch([&] { stepped = step_batch(run, window, unknown, keys); });
-        after = keys.int64("last");
-        left -= stepped;
+        const Row next = run.session.one(window.is_gathered() ? kNextStretch : kNextKeys,
+                                         {{"after", after}, {"size", std::min(left, size)}});
+        if (next.int64("total") == 0) return true;
+        left -= window.is_gathered() ? step_stretch(run, window, unknown, next)
+                                     : step_keys_of(run, window, unknown, next.text("ids"));
+        after = next.int64("last");
     }
     return false;
 }

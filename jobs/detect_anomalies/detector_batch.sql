@@ -3,12 +3,13 @@
 -- should.
 insert into pg_temp.detector_batch (key_id, state, last_hour_at, next_due_at, sensitivity, expects_use)
 select k.key_id, s.state, s.last_hour_at, s.next_due_at, coalesce(p.anomaly_sensitivity, 'normal'),
-       a.status = 'active' and a.retire_at is null and (a.expires_at is null or a.expires_at > keyrota.instant(:as_of))
-  from pg_temp.detector_due d
+       a.status = 'active' and a.retire_at is null and (a.expires_at is null or a.expires_at > w.as_of)
+  from pg_temp.detector_window w
+ cross join unnest(cast(:ids as bigint[])) as d(key_id)
   join keyrota.api_key k on k.key_id = d.key_id
   join keyrota.api_key_state a on a.key_id = k.key_id
   left join keyrota.policy_rule p on p.policy_rule_id = k.policy_rule_id
   left join keyrota.detector_state s
-         on s.key_id = k.key_id and length(s.state) = :size and get_byte(s.state, 0) + 256 * get_byte(s.state, 1) = :format
- where d.key_id between :first and :last
-   and coalesce(s.last_hour_at < (select until_at from pg_temp.detector_window) - interval '1 hour', true)
+         on s.key_id = k.key_id and length(s.state) = w.state_size
+        and get_byte(s.state, 0) + 256 * get_byte(s.state, 1) = w.state_format
+ where coalesce(s.last_hour_at < w.until_at - interval '1 hour', true)

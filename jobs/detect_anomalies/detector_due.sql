@@ -1,6 +1,6 @@
--- The keys to step: those with new hours (a BRIN index knows where these are), and silent ones whose silence would alarm by
--- now; at first all keys. Of these the worker's share, every so-many-th stretch of 4,096 ids. Hours of keys that are gone stay where
--- they are.
+-- The keys to step whose hours are read from usage_hour key by key: at first all there are; after the detector stood still, those
+-- with new hours and silent ones whose silence would alarm by now. Of these the worker's share, every so-many-th stretch of 4,096
+-- ids. Hours of keys that are gone stay where they are.
 insert into pg_temp.detector_due (key_id)
 select due.key_id
   from (select k.key_id from keyrota.api_key k where cast(:from as bigint) is null

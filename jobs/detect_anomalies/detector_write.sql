@@ -1,15 +1,5 @@
--- The new states, in key order. next_due_at, which is indexed, is only another where it must be, so most updates are HOT.
-with changed as (
-    update keyrota.detector_state s
-       set state = w.state, last_hour_at = w.last_hour_at, last_alarm_at = w.last_alarm_at, next_due_at = w.next_due_at
-      from pg_temp.detector_written w
-     where s.key_id = w.key_id and s.key_id between :first and :last
-    returning s.key_id
-)
-insert into keyrota.detector_state (key_id, state, last_hour_at, last_alarm_at, next_due_at)
-select w.key_id, w.state, w.last_hour_at, w.last_alarm_at, w.next_due_at
+-- The moved states. next_due_at, which is indexed, is only another where it must be, so most updates are HOT.
+update keyrota.detector_state s
+   set state = w.state, last_hour_at = w.last_hour_at, last_alarm_at = w.last_alarm_at, next_due_at = w.next_due_at
   from pg_temp.detector_written w
-  join keyrota.api_key k on k.key_id = w.key_id
- where w.is_new and not exists (select from keyrota.detector_state s where s.key_id = w.key_id)
- order by w.key_id
-   for key share of k
+ where s.key_id = w.key_id and s.key_id between :first and :last

@@ -42,8 +42,25 @@ class DetectorFaults : public ProgramTest {
             " union all select 'p ' || judged_until from keyrota.detector_position"
             " order by 1");
     }
-    static Arguments run_words() {
-        return {"run", "detect-anomalies", "--as-of", to_string(kNow + 10min), "--wait", "20s"};
+    static Arguments run_words(Timestamp until = kNow) {
+        return {"run", "detect-anomalies", "--as-of", to_string(until + 10min), "--wait", "20s"};
+    }
+    // Kills a run whenever it has stepped so many keys more, and then lets one come to its end.
+    void run_with_kills(int kills, int keys, Timestamp until = kNow) {
+        int killed = 0;
+        for (int n = 1; n <= kills; ++n) {
+            Program run = start(run_words(until), {{"KEYROTA_LIMITS_DUTY", "10"}});
+            wait_until(fmt::format("{} >= {}", kApplied, keys * n));
+            run.signal(SIGKILL);
+            killed += run.wait().exit_code == 128 + SIGKILL ? 1 : 0;
+        }
+        EXPECT_EQ(killed, kills);
+        EXPECT_EQ(keyrota(run_words(until)).exit_code, 0);
+    }
+    void forget_runs() {
+        for (const char* table :
+             {"detector_state", "finding", "anomaly_gate", "anomaly_usual", "run_check", "job_run"})
+            execute(fmt::format("delete from keyrota.{}", table));
     }
 };
 
@@ -51,20 +68,33 @@ TEST_F(DetectorFaults, KilledInTheMiddleTheEndIsThatOfARunThatNothingBefell) {
     ASSERT_EQ(keyrota(run_words()).exit_code, 0);
     const auto undisturbed = end_state();
     EXPECT_THAT(undisturbed, SizeIs(60 + 6 + 1 + 1 + 1)) << "states, spikes, RUN-GATE, gate, place";
-    for (const char* table :
-         {"detector_state", "finding", "anomaly_gate", "anomaly_usual", "run_check", "job_run"})
-        execute(fmt::format("delete from keyrota.{}", table));
+    forget_runs();
     execute("update keyrota.detector_position set judged_until = null");
-    int killed = 0;
-    for (int n = 1; n <= 4; ++n) {
-        Program run = start(run_words(), {{"KEYROTA_LIMITS_DUTY", "10"}});
-        wait_until(fmt::format("{} >= {}", kApplied, 8 * n));
-        run.signal(SIGKILL);
-        killed += run.wait().exit_code == 128 + SIGKILL ? 1 : 0;
-    }
-    EXPECT_EQ(killed, 4);
+    run_with_kills(4, 8);
+    EXPECT_EQ(end_state(), undisturbed);
+}
+
+TEST_F(DetectorFaults, AnHourThatWasKilledInTheMiddleCountsOnce) {
+    environment()["KEYROTA_LIMITS_BATCH_SIZE"] = "1";  // ten keys' new hours
+    ASSERT_EQ(keyrota(run_words()).exit_code, 0);
+    execute("create table keyrota.states_before as table keyrota.detector_state");
+    const Timestamp until = kNow + 1h;
+    given_usage_known(kNow - 400 * 24h, until);
+    execute(
+        fmt::format("insert into keyrota.usage_hour (key_id, hour, requests)"
+                    " select k, keyrota.instant({}), case when k % 10 = 2 then 5000 else 100 end"
+                    "   from generate_series(1, 60) k",
+                    to_micros(kNow)));
+    for (const char* table : {"finding", "anomaly_gate", "anomaly_usual", "run_check", "job_run"})
+        execute(fmt::format("delete from keyrota.{}", table));
+    ASSERT_EQ(keyrota(run_words(until)).exit_code, 0);
+    const auto undisturbed = end_state();
+    forget_runs();
+    execute("insert into keyrota.detector_state select * from keyrota.states_before");
+    execute(fmt::format("update keyrota.detector_position set judged_until = keyrota.instant({})",
+                        to_micros(kNow)));
     EXPECT_NE(end_state(), undisturbed);
-    EXPECT_EQ(keyrota(run_words()).exit_code, 0);
+    run_with_kills(3, 10, until);
     EXPECT_EQ(end_state(), undisturbed);
 }
 

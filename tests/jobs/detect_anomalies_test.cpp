@@ -148,6 +148,44 @@ TEST_F(DetectAnomalies, HourByHourOrAllAtOnceTheStatesAreTheSame) {
               at_once);
 }
 
+// New hours are gathered up to a day; after a longer standstill they are read key by key.
+TEST_F(DetectAnomalies, AfterADayInBatchesOrALongStandstillTheStatesAreTheSame) {
+    config().limits.batch_size = 1;  // ten new hours
+    given_usual_key("usual", kNow + 30h);
+    given_usual_key("falls silent", kNow + 2h);
+    const auto late = given_key({.name = "begins late", .created_at = kNow});
+    given_usual_hours(late, kNow + 3h, kNow + 30h);
+    given_hour(1, kNow + 4h, 4000);
+    const char* states =
+        "select string_agg(encode(state, 'hex'), ',' order by key_id) from keyrota.detector_state";
+    for (const auto until : {0h, 24h, 30h}) detect(kNow + until);
+    const std::string day_by_day = text(states);
+    execute("delete from keyrota.detector_state");
+    execute("update keyrota.detector_position set judged_until = null");
+    for (const auto until : {0h, 30h}) detect(kNow + until);
+    EXPECT_EQ(text(states), day_by_day);
+    EXPECT_EQ(number("select count(*) from keyrota.detector_state"), 3);
+}
+
+TEST_F(DetectAnomalies, AKeyThatBeganBeforeItHadAStateHasAllOfItsHoursRead) {
+    given_usual_key("usual", kNow + 1h);
+    detect(kNow);
+    const auto moved = given_usual_key("hours without a state", kNow + 1h);
+    detect(kNow + 1h);
+    EXPECT_EQ(number(fmt::format("select count(*) from keyrota.detector_state s"
+                                 "  join keyrota.detector_state k on k.key_id = {}"
+                                 " where s.last_hour_at = k.last_hour_at",
+                                 moved)),
+              2);
+    const std::string state = fmt::format(
+        "select encode(state, 'hex') from keyrota.detector_state where key_id = {}", moved);
+    const std::string from_all_hours = text(state);
+    execute("delete from keyrota.detector_state");
+    execute("update keyrota.detector_position set judged_until = null");
+    detect(kNow + 1h);
+    EXPECT_EQ(text(state), from_all_hours);
+}
+
 TEST_F(DetectAnomalies, ASilentKeyAlarmsWithoutAnyRowOfItsOwn) {
     given_usual_key("silent");
     detect(kNow);
