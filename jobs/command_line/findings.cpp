@@ -36,8 +36,8 @@ void declare_findings_list(Command& findings, Program& program) {
         "CONTROL");
     add("--severity", given->severity, std::string("at least: ") + kSeverityHelp, "SEVERITY");
     add("--key", filter.key, "only of this key", "KEY");
-    add("--owner", filter.owner, "only of this owner's keys", "EMAIL");
-    add("--team", filter.team, "only of this team's keys", "NAME");
+    add("--owner", filter.owner, "only of this owner's keys", "OWNER");
+    add("--team", filter.team, "only of this team's keys", "TEAM");
     list.option("--environment", filter.environment, "production or test")
         .one_of({"production", "test"})
         .type("NAME");

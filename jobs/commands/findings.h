@@ -33,7 +33,8 @@ ExitCode findings_list(const Config& config, const FindingFilter& filter, Format
                        std::ostream& out);
 
 /// What findings_list.sql takes for a filter. @param limit none: all.
-Params findings_list_params(Session& session, const FindingFilter& filter,
+/// @throws Error{usage} where there is no such key, owner, team, control or check.
+Params findings_list_params(Session& session, const Config& config, const FindingFilter& filter,
                             std::optional<std::int64_t> limit);
 
 /// `keyrota findings list --ocsf`: the same findings as events of the Open Cybersecurity Schema

@@ -18,8 +18,8 @@ select f.uid, f.check_id, f.severity::bigint as severity, f.status, f.key_id, f.
    and (cast(:check_id as text) is null or f.check_id = :check_id)
    and (cast(:checks as text[]) is null or f.check_id = any (cast(:checks as text[])))
    and (cast(:key_id as bigint) is null or f.key_id = :key_id)
-   and (cast(:owner as text) is null or lower(o.email) = lower(:owner))
-   and (cast(:team as text) is null or t.name = :team)
+   and (cast(:owner_id as bigint) is null or o.owner_id = :owner_id)
+   and (cast(:team_id as bigint) is null or t.team_id = :team_id)
    and (cast(:environment as text) is null or k.environment = :environment)
    and (cast(:severity as int) is null or f.severity >= :severity)
  order by f.severity desc, (k.environment is distinct from 'test') desc, a.last_used_at desc nulls last, f.opened_at,

@@ -294,8 +294,8 @@ ExitCode findings_list_ocsf(const Config& config, const FindingFilter& filter, s
     bool is_over = false;
     Transaction reading(session);
     const auto rows_needed = filter.fail_on ? std::optional<std::int64_t>{} : limit;
-    for_each_row(session, sql::findings_list, findings_list_params(session, filter, rows_needed),
-                 [&](const Row& row) {
+    for_each_row(session, sql::findings_list,
+                 findings_list_params(session, config, filter, rows_needed), [&](const Row& row) {
                      is_over |= filter.fail_on && row.text("status") == "open" &&
                                 row.int64("severity") >= *filter.fail_on;
                      if (limit && total == *limit) return;

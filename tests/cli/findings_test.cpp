@@ -99,7 +99,9 @@ TEST_F(Findings, AreFilteredByEverythingThatMatters) {
     EXPECT_THAT(names({}), ::testing::UnorderedElementsAre("hers", "a test key's", "acknowledged",
                                                            "other check"));
     EXPECT_THAT(names({"--owner", "ada@EXAMPLE.com"}), ElementsAre("hers"));
+    EXPECT_THAT(names({"--owner", "1"}), ElementsAre("hers"));
     EXPECT_THAT(names({"--team", "Payments"}), ElementsAre("hers"));
+    EXPECT_THAT(names({"--team", "1"}), ElementsAre("hers"));
     EXPECT_THAT(names({"--severity", "medium"}), ElementsAre("hers"));
     EXPECT_THAT(names({"--severity", "3", "--environment", "test"}), IsEmpty());
     EXPECT_THAT(names({"--environment", "test"}), ElementsAre("a test key's"));
@@ -121,13 +123,38 @@ TEST_F(Findings, AreFilteredByEverythingThatMatters) {
     }
 }
 
+TEST_F(Findings, AFilterThatIsMistypedIsNoEmptyList) {
+    execute("insert into keyrota.team (name) values ('Payments')");
+    execute("insert into keyrota.owner (name, email) values ('Ada', 'ada@example.com')");
+    given_finding("of a check that is gone", "", "CUSTOM-GONE");
+    given_finding("breached", "", "KEY-BREACHED");
+    struct Slip {
+        const char* option;
+        const char* typed;
+        const char* message;
+        const char* hint;
+    };
+    for (const auto& [option, typed, message, hint] :
+         {Slip{"--owner", "adda@example.com", "no owner is", "\"ada@example.com\""},
+          Slip{"--owner", "7", "no owner is \"7\"", "owners list"},
+          Slip{"--team", "Paymnts", "no team is", "\"Payments\""},
+          Slip{"--check", "KEY-UNUSD", "no job checks", "\"KEY-UNUSED\""},
+          Slip{"--check", "CUSTOM-GON", "no job checks", "\"CUSTOM-GONE\""}}) {
+        expect_refused({"findings", "list", option, typed, "--fail-on", "high"}, message);
+        expect_refused({"findings", "list", option, typed, "--ocsf"}, hint);
+    }
+    EXPECT_THAT(names({"--check", "CUSTOM-GONE"}), ElementsAre("of a check that is gone"));
+    EXPECT_THAT(names({"--check", "KEY-BREACHED"}), ElementsAre("breached"));
+    EXPECT_THAT(names({"--check", "RUN-HELD"}), IsEmpty());
+}
+
 TEST_F(Findings, AreATableThatSaysWhenThereAreMore) {
     for (const char* name : {"a", "b", "c"}) given_finding(name, "");
     const Outcome two = keyrota({"findings", "list", "--limit", "2"});
     EXPECT_THAT(two.out, StartsWith("SEVERITY  CHECK"));
     EXPECT_THAT(two.out, HasSubstr("--limit 0 shows all"));
     EXPECT_THAT(keyrota({"findings", "list", "--limit", "3"}).out, Not(HasSubstr("--limit")));
-    EXPECT_EQ(keyrota({"findings", "list", "--check", "NONE"}).out, "no findings\n");
+    EXPECT_EQ(keyrota({"findings", "list", "--check", "KEY-UNUSED"}).out, "no findings\n");
 }
 
 TEST_F(Findings, OfAHostileKeyAreHarmlessInATableAndInASpreadsheet) {
