@@ -28,15 +28,15 @@ void declare_run(Command& app, Program& program) {
         bool json = false;
     };
     const auto given = std::make_shared<Given>();
-    Command run =
-        app.add("run", "Run one or more jobs, one after another",
-                {{"keyrota run expire-keys", "keyrota run expire-keys --dry-run",
-                  "keyrota run expire-keys check-runs --fail-on high",
-                  "keyrota run expire-keys --max-actions 5000 --wait 2m",
-                  "keyrota run expire-keys --dry-run --as-of 2027-01-01 --json"},
-                 {ExitCode::partial, ExitCode::config, ExitCode::database, ExitCode::lease_held,
-                  ExitCode::blast_radius, ExitCode::held_back, ExitCode::findings,
-                  ExitCode::interrupted_int, ExitCode::interrupted_term}});
+    Command run = app.add(
+        "run", "Run one or more jobs, one after another",
+        {{"keyrota run expire-keys", "keyrota run expire-keys --dry-run",
+          "keyrota run expire-keys check-runs --fail-on high",
+          "keyrota run expire-keys --max-actions 5000 --wait 2m",
+          "keyrota run expire-keys --dry-run --as-of 2027-01-01 --json"},
+         {ExitCode::partial, ExitCode::config, ExitCode::database, ExitCode::lease_held,
+          ExitCode::delivery, ExitCode::blast_radius, ExitCode::held_back, ExitCode::findings,
+          ExitCode::audit_broken, ExitCode::interrupted_int, ExitCode::interrupted_term}});
     std::string jobs = "which jobs:";
     for (const Job* job : all_jobs()) jobs += fmt::format("\n  {}: {}", job->name, job->summary);
     run.option("JOB", given->jobs, jobs).required();
@@ -98,8 +98,8 @@ void declare_plan(Command& app, Program& program) {
                 {{"keyrota plan expire-keys --out plan.jsonl",
                   "keyrota plan expire-keys --out plan.jsonl --max-actions 5000"},
                  {ExitCode::partial, ExitCode::config, ExitCode::database, ExitCode::lease_held,
-                  ExitCode::blast_radius, ExitCode::held_back, ExitCode::interrupted_int,
-                  ExitCode::interrupted_term}});
+                  ExitCode::blast_radius, ExitCode::held_back, ExitCode::audit_broken,
+                  ExitCode::interrupted_int, ExitCode::interrupted_term}});
     plan.option("JOB", planned->job, "which job").required();
     plan.option("--out", planned->file, "the file: JSON lines, one an action")
         .required()

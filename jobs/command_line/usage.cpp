@@ -110,7 +110,8 @@ void declare_ingest(Command& usage, Program& program) {
           "keyrota usage ingest --format jsonl --map ./gateway.yaml --dry-run access.jsonl",
           "keyrota usage ingest --format jsonl --map nginx --gateway edge-1 --follow access.json",
           "zstdcat access.log.zst | keyrota usage ingest --format jsonl --json -"},
-         {ExitCode::partial, ExitCode::config, ExitCode::database, ExitCode::lease_held}});
+         {ExitCode::partial, ExitCode::config, ExitCode::database, ExitCode::lease_held,
+          ExitCode::interrupted_int, ExitCode::interrupted_term}});
     ingest
         .option("FILE", options.files,
                 "logs, compressed by gzip or not; - for standard input. The oldest first")

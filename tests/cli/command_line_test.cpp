@@ -12,9 +12,11 @@ namespace keyrota::test {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
 using ::testing::MatchesRegex;
 using ::testing::Not;
 using ::testing::StartsWith;
@@ -163,6 +165,20 @@ TEST_F(CommandLine, EveryLeafShowsExamplesOfItselfAndItsExitStatus) {
         }
     }
     EXPECT_GE(leaves, 12U);
+}
+
+TEST_F(CommandLine, WhatAJobOrASignalEndsWithStandsInTheHelp) {
+    const auto codes = [&](const Arguments& command) {
+        std::vector<int> found;
+        for (const auto& [words, help, is_group] : commands())
+            if (words == command)
+                for (const std::string& line : section(help, "EXIT STATUS"))
+                    found.push_back(std::stoi(line));
+        return found;
+    };
+    EXPECT_THAT(codes({"run"}), IsSupersetOf({7, 11}));  // notify-owners, verify-audit
+    EXPECT_THAT(codes({"plan"}), Contains(11));
+    EXPECT_THAT(codes({"usage", "ingest"}), IsSupersetOf({130, 143}));
 }
 
 TEST_F(CommandLine, EveryExampleIsACommandLineThatIsUnderstood) {
