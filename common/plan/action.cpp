@@ -9,10 +9,10 @@ namespace keyrota {
 namespace {
 
 const Action kActions[] = {
-    {"expire", sql::expire, true},
-    {"deactivate", sql::deactivate, false},
-    {"rotate", sql::rotate, false},
-    {"retire", sql::retire, false},
+    {"expire", "key.expire", sql::expire, true},
+    {"deactivate", "key.deactivate", sql::deactivate, false},
+    {"rotate", "rotation.request", sql::rotate, false},
+    {"retire", "key.retire", sql::retire, false},
 };
 
 constexpr std::int64_t kFloor = 20;

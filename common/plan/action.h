@@ -10,7 +10,8 @@ namespace keyrota {
 /// A change to keys. Its statement takes :ids, :as_of and :silent_after_us (config usage), repeats
 /// the condition that justifies it and returns (ids, befores, afters, total) of what it changed.
 struct Action {
-    const char* name;  // as checks name it in their column `action`
+    const char* name;        // as checks name it in their column `action`
+    const char* audited_as;  // as the audit trail calls the same act, whoever does it
     Statement statement;
     /// Expiry by end date repeats what gateways do anyway, so its blast radius is wider.
     bool repeats_what_gateways_do;

@@ -68,7 +68,7 @@ std::int64_t apply_batch(Run& run, CheckReport& report, const Action& action, co
         const std::int64_t block_id = open_audit_block(run.session);
         const std::string& changed = done.text("ids");
         run.session.execute(sql::audit_actions, {{"block_id", block_id},
-                                                 {"action", report.action},
+                                                 {"action", std::string(action.audited_as)},
                                                  {"actor", run.actor},
                                                  {"as_of", run.as_of},
                                                  {"ids", changed},

@@ -29,7 +29,7 @@ copy (select block_id, entry_id, key_id, payload, action, run_id, at_us from key
 FILL = """
 insert into keyrota.audit_entry (key_id, block_id, payload)
 select i, %(block_id)s,
-       jsonb_build_object('action', 'expire', 'key_id', i, 'run_id', 1 + i / 100000,
+       jsonb_build_object('action', 'key.expire', 'key_id', i, 'run_id', 1 + i / 100000,
                           'at_us', keyrota.micros(timestamptz '2026-06-01' + i * interval '1 millisecond'),
                           'actor', jsonb_build_object('os_user', 'keyrota', 'host', 'runner1.example.com',
                                                       'session_user', 'keyrota_runner'),

@@ -32,7 +32,7 @@ with due as materialized (
            || ', "evidence": ' || jsonb_build_object('expires_at_us', keyrota.micros(expires_at)) || '}}'
       from done,
            (select left(jsonb_build_object(
-                        'action', 'expire', 'run_id', %(run_id)s::bigint, 'at_us', keyrota.micros(now()),
+                        'action', 'key.expire', 'run_id', %(run_id)s::bigint, 'at_us', keyrota.micros(now()),
                         'actor', %(actor)s::jsonb || jsonb_build_object('session_user', session_user))::text, -1) as run,
                    left(jsonb_build_object(
                         'check', 'KEY-EXPIRED', 'as_of_us', keyrota.micros(%(until)s))::text, -1) as reason
@@ -123,7 +123,7 @@ def row_loop(cluster, window):
                     continue
                 evidence = {"expires_at_us": expires_us}
                 payload = {
-                    "action": "expire", "key_id": key_id, "run_id": run_id, "at_us": now_us,
+                    "action": "key.expire", "key_id": key_id, "run_id": run_id, "at_us": now_us,
                     "actor": {**about, "session_user": session_user},
                     "before": {"status": status}, "after": {"status": "expired"},
                     "why": {"check": "KEY-EXPIRED", "as_of_us": until_us, "evidence": evidence},
@@ -171,7 +171,7 @@ def verify(cluster, window):
         " select (select count(*) from keys where status = 'expired'),"
         "        count(e.key_id), count(f.key_id), avg(octet_length(e.payload))::float8, avg(pg_column_size(f.*))::float8"
         "   from keys k"
-        "   left join keyrota.audit_entry e on e.key_id = k.key_id and e.action = 'expire'"
+        "   left join keyrota.audit_entry e on e.key_id = k.key_id and e.action = 'key.expire'"
         "   left join keyrota.finding f on f.key_id = k.key_id and f.check_id = 'KEY-EXPIRED' and f.status = 'resolved'"
         "                              and f.uid = keyrota.finding_uid('KEY-EXPIRED', k.key_id, '')",
         (window.since, window.until))[0]

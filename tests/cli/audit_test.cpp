@@ -384,7 +384,7 @@ TEST_F(Audit, TheStoryOfAKeyIsToldNewestFirst) {
                               "\n    expires_at: - -> 2025-12-01T00:00:00Z\n"
                               "    scopes: \\[a\\] -> \\[a, b\\]\n"
                               "    because reason asked for \\?\\[31mit\n" +
-                              stamp + "expire" + by +
+                              stamp + "key.expire" + by +
                               ", run [0-9]+\n    status: active -> expired\n"
                               "    because KEY-EXPIRED, as_of 2026-11-24T06:00:00Z, expires_at "
                               "2026-11-24T06:00:00Z\n" +

@@ -398,7 +398,7 @@ TEST_F(Findings, OfTwoThatApplyOnePlanAtOnceOneDoesItAndTheOtherIsRefused) {
     const std::vector<int> codes{first.wait().exit_code, second.wait().exit_code};
     // Refused: the other holds the lease, or was done already.
     EXPECT_THAT(codes, ::testing::UnorderedElementsAre(0, ::testing::AnyOf(2, 6)));
-    EXPECT_EQ(number("select count(*) from keyrota.audit_entry where action = 'expire'"), 300);
+    EXPECT_EQ(number("select count(*) from keyrota.audit_entry where action = 'key.expire'"), 300);
 }
 
 }  // namespace

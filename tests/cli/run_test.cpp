@@ -97,7 +97,7 @@ TEST_F(RunCommand, IsQuietWithoutATerminalWhenItExpiredWhatWasDue) {
     EXPECT_EQ(outcome.out, "");
     EXPECT_EQ(outcome.errors, "");
     EXPECT_EQ(expired(), 7);
-    EXPECT_EQ(number("select count(*) from keyrota.audit_entry where action = 'expire'"), 7);
+    EXPECT_EQ(number("select count(*) from keyrota.audit_entry where action = 'key.expire'"), 7);
     EXPECT_EQ(keyrota({"audit", "verify"}).exit_code, 0);
 }
 
@@ -234,7 +234,7 @@ TEST_F(RunCommand, OverTheBlastRadiusItOpensFindingsTouchesNoKeyAndNamesTheWayOu
                                       HasSubstr("HINT: "), HasSubstr("--max-actions 1001")));
     EXPECT_EQ(expired(), 0);
     EXPECT_EQ(number("select count(*) from keyrota.finding where status = 'open'"), 1001);
-    EXPECT_EQ(number("select count(*) from keyrota.audit_entry where action = 'expire'"), 0);
+    EXPECT_EQ(number("select count(*) from keyrota.audit_entry where action = 'key.expire'"), 0);
     EXPECT_EQ(text("select status from keyrota.job_run"), "refused");
     EXPECT_EQ(text("select complete from keyrota.job_run"), "false");
 
@@ -496,7 +496,7 @@ TEST_F(RunCommand, ASecondRunThatWaitsGoesOnWhenTheFirstIsDone) {
     EXPECT_EQ(outcome.exit_code, 0);
     EXPECT_EQ(total(outcome, "applied"), 0);
     EXPECT_EQ(number("select count(*) from keyrota.job_run where complete"), 2);
-    EXPECT_EQ(number("select count(*) from keyrota.audit_entry where action = 'expire'"), 1);
+    EXPECT_EQ(number("select count(*) from keyrota.audit_entry where action = 'key.expire'"), 1);
 }
 
 TEST_F(RunCommand, ARunThatWaitsEndsAsInterruptedWhenItIsToldToStop) {

@@ -63,7 +63,7 @@ TEST_F(EveryJob, KilledAgainAndAgainComesToTheSameEndAsEver) {
 
     come_to_rest();
     expect_invariants();
-    EXPECT_GT(number("select count(*) from keyrota.audit_entry where action = 'expire'"), 1);
+    EXPECT_GT(number("select count(*) from keyrota.audit_entry where action = 'key.expire'"), 1);
     EXPECT_GT(number("select count(*) from keyrota.rotation"), 1);
     EXPECT_GT(number("select count(*) from keyrota.message"), 5);
 }
@@ -78,7 +78,7 @@ TEST_F(EveryJob, ThatLostOrDoubledSomethingWouldBeFoundOut) {
           " and hour = (select max(hour) from keyrota.usage_hour where key_id = 2)",
           "update keyrota.api_key_state set status = 'inactive' where key_id = 210",
           "insert into keyrota.audit_entry (key_id, block_id, payload)"
-          " select key_id, block_id, payload from keyrota.audit_entry where action = 'expire' "
+          " select key_id, block_id, payload from keyrota.audit_entry where action = 'key.expire' "
           "limit 1",
           "update keyrota.rotation set state = 'failed'"
           " where key_id = (select min(key_id) from keyrota.rotation)",

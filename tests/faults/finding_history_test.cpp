@@ -119,7 +119,7 @@ class FindingHistory : public ProgramTest, public ::testing::WithParamInterface<
     // Each expiry is one audit entry and one episode of the key's finding: none lost, none doubled.
     void expect_one_episode_an_expiry() {
         EXPECT_EQ(texts("select key_id || ': ' || count(*) from keyrota.audit_entry where action = "
-                        "'expire' group by key_id order by key_id"),
+                        "'key.expire' group by key_id order by key_id"),
                   texts("select key_id || ': ' || episode from keyrota.finding where check_id = "
                         "'KEY-EXPIRED' order by key_id"));
         EXPECT_EQ(number("select count(*) from keyrota.finding f where f.episode <> 1 + (select "

@@ -22,7 +22,7 @@ using ::testing::HasSubstr;
 constexpr std::int64_t kDue = 2000;
 constexpr std::int64_t kBatch = 50;
 constexpr const char* kExpired =
-    "(select count(*) from keyrota.audit_entry where action = 'expire')";
+    "(select count(*) from keyrota.audit_entry where action = 'key.expire')";
 
 class Faults : public ProgramTest {
   protected:
@@ -104,7 +104,7 @@ class Faults : public ProgramTest {
         EXPECT_TRUE(end_state() == undisturbed(due)) << "another end state";
         EXPECT_EQ(expired(), due);
         EXPECT_EQ(number("select count(distinct key_id) from keyrota.audit_entry"
-                         " where action = 'expire'"),
+                         " where action = 'key.expire'"),
                   due);
         EXPECT_EQ(number("select count(*) from keyrota.finding"
                          " where status = 'resolved' and resolution = 'acted' and episode = 1"),
@@ -218,7 +218,7 @@ TEST_F(Faults, AnApplyThatIsKilledIsNotGoneOnWithAndTheNextRunDoesTheRest) {
     EXPECT_EQ(run_to_the_end().exit_code, 0);
     EXPECT_EQ(expired(), kDue);
     EXPECT_EQ(number("select count(distinct key_id) from keyrota.audit_entry"
-                     " where action = 'expire'"),
+                     " where action = 'key.expire'"),
               kDue);
     expect_nothing_left_over();
 }
@@ -238,7 +238,7 @@ TEST_F(Faults, OfTwoRunsAtOnceOneGivesWayOrComesAfterAndEveryKeyIsExpiredOnce) {
         EXPECT_EQ(expired(), 300 * round);
     }
     EXPECT_EQ(number("select count(distinct key_id) from keyrota.audit_entry"
-                     " where action = 'expire'"),
+                     " where action = 'key.expire'"),
               300 * 8);
     expect_nothing_left_over();
 }

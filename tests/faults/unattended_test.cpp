@@ -163,9 +163,9 @@ TEST_F(Unattended, TwoMachinesForDaysDoEverythingOnceAndLeaveNothingBehind) {
         ASSERT_FALSE(HasFailure()) << "one instant that went wrong is enough to read";
     }
 
-    EXPECT_EQ(number("select count(*) from keyrota.audit_entry where action = 'expire'"), keys);
+    EXPECT_EQ(number("select count(*) from keyrota.audit_entry where action = 'key.expire'"), keys);
     EXPECT_EQ(number("select count(distinct key_id) from keyrota.audit_entry where action ="
-                     " 'expire'"),
+                     " 'key.expire'"),
               keys);
     EXPECT_EQ(number("select count(*) from keyrota.job_run where status <> 'done'"), 0);
     EXPECT_EQ(number("select (select count(*) from keyrota.job_run) + coalesce((select"

@@ -75,7 +75,7 @@ TEST_F(DeactivateUnused, AKeyIsSwitchedOffOnTheDateThatItsOwnerWasToldAndNotATic
               "resolved acted");
     EXPECT_EQ(text("select string_agg(payload::jsonb ->> 'action', ' ') from keyrota.audit_entry"
                    " where key_id = 1 and payload::jsonb -> 'why' ->> 'check' = 'KEY-UNUSED'"),
-              "deactivate");
+              "key.deactivate");
     EXPECT_EQ(number("select keyrota.micros(deactivated_at) from keyrota.api_key_state"),
               to_micros(kDate));
 }

@@ -19,7 +19,7 @@ class ExpireKeys : public DatabaseTest {
     }
     static const CheckReport& expired(const RunReport& report) { return report.checks.at(0); }
     std::int64_t audit_entries() {
-        return number("select count(*) from keyrota.audit_entry where action = 'expire'");
+        return number("select count(*) from keyrota.audit_entry where action = 'key.expire'");
     }
 };
 
@@ -49,7 +49,7 @@ TEST_F(ExpireKeys, ExpiresInactiveKeysToo) {
     expire(kNow);
     EXPECT_THAT(keys_with_status("expired"), ElementsAre("switched off"));
     EXPECT_EQ(text("select payload::jsonb -> 'before' ->> 'status' from keyrota.audit_entry where "
-                   "action = 'expire'"),
+                   "action = 'key.expire'"),
               "inactive");
 }
 
@@ -59,8 +59,8 @@ TEST_F(ExpireKeys, WritesOneAuditEntryAKeyWithBeforeAfterAndWhy) {
     EXPECT_EQ(
         text("select payload::jsonb - 'at_us' - 'actor' from keyrota.audit_entry where key_id = " +
              std::to_string(key_id)),
-        text("select jsonb_build_object('action', 'expire', 'key_id', " + std::to_string(key_id) +
-             ", 'run_id', " + std::to_string(report.run_id) +
+        text("select jsonb_build_object('action', 'key.expire', 'key_id', " +
+             std::to_string(key_id) + ", 'run_id', " + std::to_string(report.run_id) +
              ", 'before', '{\"status\": \"active\"}'::jsonb, 'after', '{\"status\": "
              "\"expired\"}'::jsonb,"
              " 'why', jsonb_build_object('check', 'KEY-EXPIRED', 'as_of_us', " +
@@ -68,7 +68,7 @@ TEST_F(ExpireKeys, WritesOneAuditEntryAKeyWithBeforeAfterAndWhy) {
              ", 'evidence', jsonb_build_object('expires_at_us', " +
              std::to_string(to_micros(kNow - 1us)) + ")))"));
     EXPECT_EQ(text("select payload::jsonb -> 'actor' ->> 'session_user' from keyrota.audit_entry "
-                   "where action = 'expire'"),
+                   "where action = 'key.expire'"),
               "keyrota_runner");
     EXPECT_EQ(audit_fault(), "");
 }
@@ -113,7 +113,8 @@ TEST_F(ExpireKeys, WorksThroughManyBatchesAndCountsThem) {
     EXPECT_EQ(number("select applied_total from keyrota.run_check where check_id = 'KEY-EXPIRED'"),
               100);
     EXPECT_EQ(
-        number("select count(distinct block_id) from keyrota.audit_entry where action = 'expire'"),
+        number(
+            "select count(distinct block_id) from keyrota.audit_entry where action = 'key.expire'"),
         15);
     EXPECT_EQ(text("select (status, complete, exit_code) from keyrota.job_run"), "(done,t,0)");
     EXPECT_EQ(audit_fault(), "");

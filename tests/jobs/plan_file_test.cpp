@@ -100,7 +100,7 @@ TEST_F(PlanFile, ApplyingDoesWhatTheFileSaysWithFindingsAndAuditEntries) {
     EXPECT_FALSE(report.complete) << "it moves no watermark";
     EXPECT_EQ(expired(report).applied, 25);
     EXPECT_THAT(keys_with_status("active"), ElementsAre("due since")) << "it was not approved";
-    EXPECT_EQ(number("select count(*) from keyrota.audit_entry where action = 'expire'"), 25);
+    EXPECT_EQ(number("select count(*) from keyrota.audit_entry where action = 'key.expire'"), 25);
     EXPECT_EQ(number("select count(*) from keyrota.finding where resolution = 'acted'"), 25);
     EXPECT_EQ(text("select options ->> 'applies_plan' from keyrota.job_run where status = 'done'"),
               text("select run_id from keyrota.job_run where status = 'planned'"));

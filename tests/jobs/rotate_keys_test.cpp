@@ -252,6 +252,10 @@ TEST_F(RotateKeys, APredecessorIsRetiredWhenItsSuccessorIsInUseAndItIsSilentAndN
         "true");
     EXPECT_THAT(rotations(), ElementsAre("1 retired 2"));
     EXPECT_THAT(open("KEY-ROTATED"), IsEmpty());
+    EXPECT_THAT(texts("select action from keyrota.audit_entry where key_id = 1"
+                      " and action ~ 'request|rotate|retire' order by entry_id"),
+                ElementsAre("rotation.request", "key.retire"))
+        << "by the names that commands write, too";
     expect_trail_tells_the_table();
 }
 

@@ -279,7 +279,7 @@ void guard_prune(const Import& import) {
     if (import.totals.read == 0)
         throw Error(ExitCode::usage, "the file holds no key: nothing would be left of this source",
                     "Without --prune they are only counted.");
-    constexpr Action kPrune{"prune", {"", ""}, false};
+    constexpr Action kPrune{"prune", "key.expire", {"", ""}, false};
     const bool fits = options.max_actions ? wanted <= *options.max_actions
                                           : within_blast_radius(import.session, kPrune, wanted);
     if (!fits)
