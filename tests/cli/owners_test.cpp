@@ -66,9 +66,35 @@ TEST_F(Owners, WhatCannotBeIsRefusedWithWhatWasMeant) {
     expect_refused({"owners", "update", "1", "--fallback", "1"}, "stand in for themselves");
     expect_refused({"owners", "update", "1"}, "update what?");
     expect_refused({"owners", "show", "bo@example.com"}, "no owner is");
-    expect_refused({"teams", "create", "--name", "Payments"}, "a team \"Payments\" is there");
+    expect_refused({"teams", "create", "--name", "Payments"}, "a team \"Payments\" is there",
+                   "keyrota teams show 1");
     expect_refused({"teams", "update", "1"}, "update what?");
     expect_refused({"teams", "show", "Payment"}, "no team", "Did you mean \"Payments\"?");
+}
+
+TEST_F(Owners, OfTwoThatTakeOneNameOrAddressAtOnceTheOtherIsTold) {
+    execute("insert into keyrota.team (name) values ('Sales')");
+    given_owner("ada@example.com");
+    const auto expect_second = [&](const char* first, const Arguments& words,
+                                   const std::string& message) {
+        SCOPED_TRACE(fmt::format("{}", fmt::join(words, " ")));
+        Session other = session_as("postgres");
+        other.execute_verbatim("begin", "begin");
+        other.execute_verbatim("first", first);
+        Program second = start(words);
+        wait_until_blocked();
+        other.execute_verbatim("commit", "commit");
+        const Outcome outcome = second.wait();
+        EXPECT_EQ(outcome.exit_code, 2);
+        EXPECT_THAT(outcome.errors, AllOf(HasSubstr(message), HasSubstr(" list`")));
+    };
+    expect_second("insert into keyrota.team (name) values ('Payments')",
+                  {"teams", "create", "--name", "Payments"}, "has just taken that name");
+    expect_second("insert into keyrota.team (name) values ('Search')",
+                  {"teams", "update", "Sales", "--name", "Search"}, "has just taken that name");
+    expect_second("insert into keyrota.owner (name, email) values ('Bo', 'bo@example.com')",
+                  {"owners", "update", "1", "--email", "bo@example.com"},
+                  "has just taken that address");
 }
 
 TEST_F(Owners, AnUpdateTwiceIsOneAndTellsWhatBecomesOfTheKeys) {

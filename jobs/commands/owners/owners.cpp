@@ -20,7 +20,7 @@ namespace {
 
 constexpr Statement kOwnerWithEmail{
     "owner_with_email", "select owner_id from keyrota.owner where lower(email) = lower(:email)"};
-constexpr const char* kUniqueViolation = "23505";
+constexpr const char* kLook = "Look with `keyrota owners list`.";
 
 void require_free(Session& session, const std::string& email, std::int64_t but_for) {
     const auto other = session.row(kOwnerWithEmail, {{"email", email}});
@@ -28,18 +28,6 @@ void require_free(Session& session, const std::string& email, std::int64_t but_f
     throw Error(ExitCode::usage,
                 fmt::format("--email: owner {} has this address", other->int64("owner_id")),
                 "Each owner needs an address of their own.");
-}
-
-// Two that want the same address at once: the server lets one of them have it.
-template <typename Act>
-auto or_taken(Act act) {
-    try {
-        return act();
-    } catch (const DatabaseError& error) {
-        if (error.sqlstate() != kUniqueViolation) throw;
-        throw Error(ExitCode::usage, "somebody else has just taken that name or address",
-                    "Look with `keyrota owners list`.");
-    }
 }
 
 Poco::Dynamic::Var id_or_none(const std::string& given,
@@ -122,14 +110,13 @@ ExitCode owners_create(const Config& config, const OwnerWishes& owner, Format fo
         return json.getValue<std::int64_t>(name);
     };
     Transaction transaction(session);
-    const Row made = or_taken([&] {
-        return session.one(sql::owner_create,
-                           {{"name", owner.name},
-                            {"email", owner.email},
-                            {"team_id", id("team_id")},
-                            {"time_zone", owner.time_zone.empty() ? "UTC" : owner.time_zone},
-                            {"fallback_owner_id", id("fallback_owner_id")}});
-    });
+    const Params params{{"name", owner.name},
+                        {"email", owner.email},
+                        {"team_id", id("team_id")},
+                        {"time_zone", owner.time_zone.empty() ? "UTC" : owner.time_zone},
+                        {"fallback_owner_id", id("fallback_owner_id")}};
+    const Row made =
+        or_taken([&] { return session.one(sql::owner_create, params); }, "address", kLook);
     record_audit(session, {.action = "owner.create", .after = made.text("record")});
     transaction.commit();
     if (format == Format::text) fmt::print(out, "created owner {}\n\n", made.int64("owner_id"));
@@ -194,10 +181,9 @@ ExitCode owners_update(const Config& config, const std::string& owner, const Own
         throw Error(ExitCode::usage, "update what?",
                     "`keyrota owners update --help` lists what can be set.");
     Transaction transaction(session);
-    const auto done = or_taken([&] {
-        return session.row(sql::owner_update,
-                           {{"owner_id", owner_id}, {"wishes", json_text(json)}});
-    });
+    const Params params{{"owner_id", owner_id}, {"wishes", json_text(json)}};
+    const auto done =
+        or_taken([&] { return session.row(sql::owner_update, params); }, "address", kLook);
     if (!done) {
         fmt::print(out, "owner {} is so already\n", owner_id);
         return ExitCode::done;

@@ -23,12 +23,13 @@ namespace {
 
 constexpr Statement kTeamWithName{"team_with_name",
                                   "select team_id from keyrota.team where name = :name"};
+constexpr const char* kLook = "Look with `keyrota teams list`.";
 
 void require_free(Session& session, const std::string& name, std::int64_t but_for) {
     const auto other = session.row(kTeamWithName, {{"name", name}});
     if (!other || other->int64("team_id") == but_for) return;
     throw Error(ExitCode::usage, fmt::format("--name: a team {} is there", in_quotes(name)),
-                "`keyrota teams show` shows it.");
+                fmt::format("`keyrota teams show {}` shows it.", other->int64("team_id")));
 }
 
 void set_email(Poco::JSON::Object& json, const char* column, const char* option,
@@ -104,10 +105,10 @@ ExitCode teams_create(const Config& config, const TeamWishes& team, Format forma
         return text_or_null(name, json.isNull(name) ? "" : json.getValue<std::string>(name));
     };
     Transaction transaction(session);
+    const Params params{
+        {"name", team.name}, text("email"), text("security_email"), text("webhook")};
     const std::int64_t team_id =
-        session
-            .one(sql::team_create,
-                 {{"name", team.name}, text("email"), text("security_email"), text("webhook")})
+        or_taken([&] { return session.one(sql::team_create, params); }, "name", kLook)
             .int64("team_id");
     record_audit(session, {.action = "team.create", .after = record(team_id, team.name)});
     transaction.commit();
@@ -164,8 +165,9 @@ ExitCode teams_update(const Config& config, const std::string& team, const TeamW
         throw Error(ExitCode::usage, "update what?",
                     "`keyrota teams update --help` lists what can be set.");
     Transaction transaction(session);
+    const Params params{{"team_id", team_id}, {"wishes", json_text(json)}};
     const auto done =
-        session.row(sql::team_update, {{"team_id", team_id}, {"wishes", json_text(json)}});
+        or_taken([&] { return session.row(sql::team_update, params); }, "name", kLook);
     if (!done) {
         fmt::print(out, "team {} is so already\n", team_id);
         return ExitCode::done;
