@@ -18,7 +18,7 @@ void plan_notify_owners(const RunContext& run, Plan& plan) {
                        {"max_messages", run.config.mail.max_messages_per_day}});
     plan.add_standing("MAIL-DEAD", sql::mail_dead);
     plan.add_step(notices_step());
-    plan.add_step(messages_step());
+    plan.add_step(messages_step(run.config));
     plan.add_step(mail_step());
 }
 

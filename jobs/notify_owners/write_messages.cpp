@@ -215,8 +215,11 @@ void write_messages(StepRun& run) {
 
 }  // namespace
 
-PlannedStep messages_step() {
-    return {"messages", sql::messages_due, write_messages};
+PlannedStep messages_step(const Config& config) {
+    return {"messages",
+            sql::messages_due,
+            write_messages,
+            {{"observes", config.notify.mode == "observe" ? 1 : 0}}};
 }
 
 }  // namespace keyrota

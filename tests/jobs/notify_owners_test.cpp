@@ -79,6 +79,14 @@ class NotifyOwners : public DatabaseTest {
             "recipient",
             to_micros(as_of)));
     }
+    /// What a dry run says would be written.
+    std::int64_t messages_due(Timestamp as_of) {
+        const RunReport report = run("notify-owners", as_of, {.dry_run = true});
+        for (const CheckReport& step : report.checks)
+            if (step.check_id == "messages") return step.found;
+        ADD_FAILURE() << "no step messages";
+        return -1;
+    }
     std::string newest_text() {
         return text("select text_body from keyrota.message order by message_id desc limit 1");
     }
@@ -282,7 +290,9 @@ TEST_F(NotifyOwners, AfterAnInstallationOnlyTheOperatorIsToldUntilMailIsReleased
     notify(kNow + 5min);  // MAIL-HELD is found now, and waits for the operator's digest
     EXPECT_THAT(recipients_at(kDigest), ElementsAre("ops@example.com"));
     EXPECT_THAT(newest_text(), HasSubstr("keyrota mail release"));
+    EXPECT_EQ(messages_due(kDigest + 5h), 0);
     execute("insert into keyrota.mail_release values (true, now(), 'test')");
+    EXPECT_EQ(messages_due(kDigest + 5h), 1);
     EXPECT_THAT(recipients_at(kDigest + 5h), ElementsAre("ada@example.com"));
     EXPECT_THAT(recipients_at(kDigest + 6h), IsEmpty());
 }
