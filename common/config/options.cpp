@@ -243,7 +243,8 @@ const Option kTable[] = {
      .beginnings = {"mailto:", "https://"}},
     {.path = "mail.max_messages_per_day",
      .member = of_config<&Config::mail, &Mail::max_messages_per_day>,
-     .help = "so many messages to owners and teams within 24 hours; the rest is held back",
+     .help = "so many notices to owners and teams within 24 hours, and as many weekly reports "
+             "besides; the rest waits",
      .range = {1, 1'000'000}},
     {.path = "mail.max_per_recipient_per_day",
      .member = of_config<&Config::mail, &Mail::max_per_recipient_per_day>,
