@@ -44,7 +44,8 @@ std::string yes_or_no(const Row& row, std::string_view column) {
 Facts facts_of(const Row& row) {
     Facts facts;
     facts.add("key_id", row.int64("key_id"));
-    for (const char* name : {"masked", "name", "owner", "reason", "state"})
+    facts.add("key", text_cell(row, "masked"));
+    for (const char* name : {"name", "owner", "reason", "state"})
         facts.add(name, text_cell(row, name));
     facts.add("held", yes_or_no(row, "held"));
     facts.add("successor_id", number_cell(row, "successor_id"));
