@@ -317,7 +317,8 @@ void load_plan_file(Run& run, const std::filesystem::path& file, const std::stri
     });
     items.finish();
     if (read != digest)
-        throw Error(ExitCode::usage, fmt::format("{} changed while it was read", file.string()));
+        throw Error(ExitCode::usage, fmt::format("{} changed while it was read", file.string()),
+                    "Apply it again once nothing writes to it, or make a new plan.");
 }
 
 std::vector<CheckReport> evaluate_checks(Run& run) {

@@ -330,7 +330,8 @@ void claim_plan(Run& run, const AcceptedPlan& accepted) {
                                                        {"digest", accepted.digest}});
         if (claimed == 0)
             throw Error(ExitCode::usage,
-                        fmt::format("plan {} was applied by another run", accepted.run_id));
+                        fmt::format("plan {} was applied by another run", accepted.run_id),
+                        "See with `keyrota runs list` what it did, and make a new plan.");
     });
 }
 

@@ -25,7 +25,8 @@ class Regenerate : public KeyConsole {
         return keyrota(words, extra);
     }
     void expect_not_regenerated(const std::string& why) {
-        expect_refused({"keys", "regenerate", "1", "--yes"}, "key 1 is not regenerated: " + why);
+        expect_refused({"keys", "regenerate", "1", "--yes"}, "key 1 is not regenerated: " + why,
+                       "HINT: `keyrota explain 1`");
         expect_refused({"keys", "regenerate", "1", "--dry-run"}, why);
     }
 };

@@ -69,10 +69,12 @@ TEST_F(Rotations, AKeyIsRotatedIntoItsPolicysSink) {
     EXPECT_THAT(keys(), ElementsAre("1 active leaving", "2 active"));
     EXPECT_THAT(files(), ElementsAre("key-1.json"));
     expect_trail_verifies();
-    expect_refused({"rotate", "1"}, "key 2 has taken its place");
+    expect_refused({"rotate", "1"}, "key 2 has taken its place", "HINT: `keyrota explain 1`");
     EXPECT_THAT(keyrota({"rotations", "list"}).out,
                 AllOf(HasSubstr("delivered"), HasSubstr("files")));
     EXPECT_THAT(keyrota({"rotations", "show", "2"}).out, HasSubstr("successor id            2"));
+    EXPECT_EQ(field(keyrota({"rotations", "show", "1", "--json"}), "key"),
+              field(keyrota({"rotations", "list", "--json"}), "key"));
     EXPECT_THAT(field(keyrota({"rotations", "list", "--json"}), "overlap"), ElementsAre("7d"));
     EXPECT_THAT(keyrota({"audit", "show", "1"}).out, HasSubstr("overlap: 7d"));
 }

@@ -101,7 +101,7 @@ TEST_F(Usage, WhatIsAskedWronglyIsRefused) {
     expect_refused({"usage", "show", "1", "--from", "2000-01-01", "--by", "hour"},
                    "more than 10000 periods");
     expect_refused({"usage", "mark-incomplete", "2026-11-02", "2026-11-01", "--reason", "x"},
-                   "FROM must be before TO");
+                   "FROM must be before TO", "HINT: ");
     expect_refused({"usage", "mark-incomplete", "2026-11-01", "2026-11-02", "--gateway", "edgy",
                     "--reason", "x"},
                    "no gateway \"edgy\" has reported");

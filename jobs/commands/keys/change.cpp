@@ -305,7 +305,9 @@ ExitCode keys_change(const Config& config, KeyAction action, const KeySelection&
         throw Error(
             ExitCode::usage,
             fmt::format("key {} is not {}d: {}", report.first_refused.front().key_id,
-                        name_of(action), for_terminal(report.first_refused.front().refused)));
+                        name_of(action), for_terminal(report.first_refused.front().refused)),
+            fmt::format("`keyrota explain {}` tells what the key is.",
+                        report.first_refused.front().key_id));
     if (options.dry_run) {
         show(change, out);
         require_few_enough(change);

@@ -39,10 +39,12 @@ Row judge(Regeneration& regeneration) {
     const auto row = regeneration.session.row(sql::rotation_judge, {{"ids", id_array({key_id})}});
     if (!row)
         throw Error(ExitCode::usage,
-                    fmt::format("key {} was deleted meanwhile: nothing was changed", key_id));
+                    fmt::format("key {} was deleted meanwhile: nothing was changed", key_id),
+                    fmt::format("`keyrota audit show {}` tells by whom.", key_id));
     if (const std::string refused = row->text_or("refused", ""); !refused.empty())
         throw Error(ExitCode::usage,
-                    fmt::format("key {} is not regenerated: {}", key_id, for_terminal(refused)));
+                    fmt::format("key {} is not regenerated: {}", key_id, for_terminal(refused)),
+                    fmt::format("`keyrota explain {}` tells what the key is.", key_id));
     return *row;
 }
 

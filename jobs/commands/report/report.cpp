@@ -34,7 +34,8 @@ ExitCode report(const Config& config, const ReportOptions& options, std::ostream
         throw Error(ExitCode::usage, "where is the report to go?",
                     "Name a file: `keyrota report --out report.html`; `-` is standard output.");
     if (!options.owner.empty() && !options.team.empty())
-        throw Error(ExitCode::usage, "--owner and --team exclude each other");
+        throw Error(ExitCode::usage, "--owner and --team exclude each other",
+                    "Leave one of them out; a team's report has all its owners' keys.");
     const ReportFacts facts = look(config, options);
     const std::string text = options.json ? report_json(facts) : report_html(facts);
     if (is_printed) {

@@ -228,7 +228,9 @@ ExitCode rotate(const Config& config, const KeySelection& selection, const Rotat
     if (selection.keys.size() == 1 && report.refused == 1)
         throw Error(ExitCode::usage,
                     fmt::format("key {} is not rotated: {}", report.first_troubles.front().key_id,
-                                for_terminal(report.first_troubles.front().why)));
+                                for_terminal(report.first_troubles.front().why)),
+                    fmt::format("`keyrota explain {}` tells what the key is.",
+                                report.first_troubles.front().key_id));
     require_few_enough(rotate);
     if (!options.dry_run) {
         if (selection.keys.empty() && report.rotating.size() > 1 && !options.yes)

@@ -219,7 +219,8 @@ ExitCode usage_show(const Config& config, const UsageQuestion& question, Format 
 ExitCode usage_mark_incomplete(const Config& config, Timestamp from, Timestamp to,
                                const std::string& gateway, const std::string& reason,
                                std::ostream& out) {
-    if (from >= to) throw Error(ExitCode::usage, "FROM must be before TO", "");
+    if (from >= to)
+        throw Error(ExitCode::usage, "FROM must be before TO", "Give the earlier instant first.");
     Session session = open_session(config, Access::runner);
     std::vector<std::string> known;
     for (const Row& row : session.rows(kGateways)) known.push_back(row.text("name"));
