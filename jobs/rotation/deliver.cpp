@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <set>
 
 #include "audit/audit.h"
@@ -28,9 +29,15 @@ constexpr std::int64_t kBatch = 500;  // secrets in memory at once
 constexpr std::size_t kBetweenLooks = 10;
 constexpr Statement kStillOurs{
     "rotation_still_ours",
-    "select key_id from keyrota.rotation where key_id = any (cast(:ids as bigint[]))"
-    " and state = 'created' and successor_id = any (cast(:successor_ids as bigint[]))"
-    " order by key_id"};
+    "select r.key_id from keyrota.rotation r"
+    "  join keyrota.api_key_state s on s.key_id = r.key_id and s.key_id = any (cast(:ids as "
+    "bigint[]))"
+    "  join keyrota.api_key_state n on n.key_id = r.successor_id"
+    "   and n.key_id = any (cast(:successor_ids as bigint[]))"
+    " where r.key_id = any (cast(:ids as bigint[])) and r.state = 'created'"
+    "   and r.successor_id = any (cast(:successor_ids as bigint[]))"
+    "   and s.status <> 'inactive' and n.status = 'active'"
+    " order by r.key_id"};
 constexpr std::size_t kLongestWords = 300;
 constexpr const char* kUndelivered = R"({"reason": "undelivered"})";
 constexpr Statement kMe{"claiming_backend",
@@ -208,19 +215,23 @@ void take(Delivering& delivering, const Sinks& sinks, const KeyIds& candidates, 
     seal_audit_block(session, act.block_id);
 }
 
-// Those of them that nobody has taken over or cancelled since: a secret must not come into a sink
-// behind a later one, nor behind its key's end.
-std::vector<std::size_t> still_ours(Session& session, const Batch& batch,
-                                    const std::vector<std::size_t>& places) {
+// The keys of a batch's places, and their successors, as parameters.
+Params ids_in(const Batch& batch, const std::vector<std::size_t>& places) {
     KeyIds ids;
     KeyIds successor_ids;
     for (const std::size_t i : places) {
         ids.push_back(batch.taken[i].rotation.key_id);
         successor_ids.push_back(batch.successors[i].key_id);
     }
+    return {{"ids", id_array(ids)}, {"successor_ids", id_array(successor_ids)}};
+}
+
+// Those of them that nobody has taken over, cancelled or ended since: a secret must not come into a
+// sink behind a later one, nor behind its key's end.
+std::vector<std::size_t> still_ours(Session& session, const Batch& batch,
+                                    const std::vector<std::size_t>& places) {
     KeyIds ours;
-    for (const Row& row : session.rows(
-             kStillOurs, {{"ids", id_array(ids)}, {"successor_ids", id_array(successor_ids)}}))
+    for (const Row& row : session.rows(kStillOurs, ids_in(batch, places)))
         ours.push_back(row.int64("key_id"));
     std::vector<std::size_t> left;
     for (const std::size_t i : places)
@@ -274,10 +285,45 @@ std::vector<SinkAnswer> hand_over(Sinks& sinks, Session& session, Batch& batch,
     return answers;
 }
 
-Poco::JSON::Object settled(const SinkAnswer& answer, const Taken& taken, Timestamp as_of) {
+// What a rotation comes to, once its sink has answered.
+struct Verdict {
+    SinkAnswer answer;
+    bool is_cancelled = false;  // the answer's words say why
+};
+
+// Under the keys' locks: a sink takes its time, and people switch off and end keys meanwhile.
+std::vector<Verdict> judge(Delivering& delivering, const Batch& batch,
+                           const std::vector<SinkAnswer>& answers) {
+    std::vector<std::size_t> places(batch.taken.size());
+    std::iota(places.begin(), places.end(), std::size_t{0});
+    Params params = ids_in(batch, places);
+    params.emplace_back("as_of", delivering.as_of);
+    std::map<std::int64_t, Verdict> overtaken;
+    for (const Row& row : delivering.session.rows(sql::rotation_overtaken, params)) {
+        const std::string cancelled = row.text_or("cancelled", "");
+        overtaken[row.int64("key_id")] = {
+            {SinkAnswer::Kind::refused,
+             cancelled.empty() ? "its successor ended before it was delivered" : cancelled},
+            !cancelled.empty()};
+    }
+    std::vector<Verdict> verdicts;
+    for (const std::size_t i : places) {
+        const auto found = overtaken.find(batch.taken[i].rotation.key_id);
+        verdicts.push_back(found == overtaken.end() ? Verdict{answers[i]} : found->second);
+    }
+    return verdicts;
+}
+
+Poco::JSON::Object settled(const Verdict& verdict, const Taken& taken, Timestamp as_of) {
+    const SinkAnswer& answer = verdict.answer;
     Poco::JSON::Object becomes;
     becomes.set("claimed_pid", Null());
     becomes.set("claimed_start", Null());
+    if (verdict.is_cancelled) {
+        becomes.set("state", "cancelled");
+        becomes.set("failure", answer.words);
+        return becomes;
+    }
     if (answer.kind == SinkAnswer::Kind::delivered) {
         becomes.set("state", "delivered");
         becomes.set("delivered_at", to_string(as_of));
@@ -299,43 +345,66 @@ Poco::JSON::Object settled(const SinkAnswer& answer, const Taken& taken, Timesta
     return becomes;
 }
 
-RotationOutcome outcome_of(const Taken& taken, const SinkAnswer& answer) {
+RotationOutcome outcome_of(const Taken& taken, const Verdict& verdict) {
+    const SinkAnswer& answer = verdict.answer;
     RotationOutcome outcome{taken.rotation.key_id, *taken.successor_id, Kind::delivered,
                             answer.words};
     if (answer.kind == SinkAnswer::Kind::delivered) return outcome;
-    outcome.kind = taken.tries + 1 >= kMostTries ? Kind::given_up : Kind::postponed;
+    outcome.kind = verdict.is_cancelled            ? Kind::cancelled
+                   : taken.tries + 1 >= kMostTries ? Kind::given_up
+                                                   : Kind::postponed;
     if (answer.kind == SinkAnswer::Kind::refused) outcome.successor_id = 0;
     return outcome;
 }
 
+// The successors that are of no use to anybody.
+KeyIds useless_of(const Taken& taken, const Verdict& verdict) {
+    KeyIds useless;
+    if (verdict.is_cancelled || verdict.answer.kind == SinkAnswer::Kind::delivered)
+        useless = taken.earlier;
+    if (verdict.answer.kind == SinkAnswer::Kind::refused) useless.push_back(*taken.successor_id);
+    return useless;
+}
+
+// All whose rows may change.
+KeyIds touched_by(const Batch& batch) {
+    KeyIds touched;
+    for (const Taken& taken : batch.taken) {
+        touched.push_back(taken.rotation.key_id);
+        touched.push_back(*taken.successor_id);
+        std::copy(taken.earlier.begin(), taken.earlier.end(), std::back_inserter(touched));
+    }
+    return touched;
+}
+
 // What one batch came to, in the lists that the second transaction works by.
 struct Settlement {
-    std::vector<RotationChange> delivered, failed;
-    KeyIds touched;  // all whose rows may change
+    std::vector<RotationChange> delivered, failed, cancelled;
 };
 
-Settlement settlement_of(const Batch& batch, const std::vector<SinkAnswer>& answers,
+Settlement settlement_of(const Batch& batch, const std::vector<Verdict>& verdicts,
                          Timestamp as_of) {
     Settlement settlement;
     for (std::size_t i = 0; i < batch.taken.size(); ++i) {
         const Taken& taken = batch.taken[i];
-        const bool is_delivered = answers[i].kind == SinkAnswer::Kind::delivered;
-        (is_delivered ? settlement.delivered : settlement.failed)
-            .push_back(change_of(taken, settled(answers[i], taken, as_of)));
-        settlement.touched.push_back(taken.rotation.key_id);
-        settlement.touched.push_back(*taken.successor_id);
-        std::copy(taken.earlier.begin(), taken.earlier.end(),
-                  std::back_inserter(settlement.touched));
+        const Verdict& verdict = verdicts[i];
+        const bool is_delivered = verdict.answer.kind == SinkAnswer::Kind::delivered;
+        (verdict.is_cancelled ? settlement.cancelled
+         : is_delivered       ? settlement.delivered
+                              : settlement.failed)
+            .push_back(change_of(taken, settled(verdict, taken, as_of)));
     }
     return settlement;
 }
 
 // The second transaction: what the sinks said. A rotation that somebody else has taken over since
 // is left to them; the successor of here is among those that they end.
-KeyIds settle(Delivering& delivering, const Batch& batch, const std::vector<SinkAnswer>& answers) {
+std::vector<RotationOutcome> settle(Delivering& delivering, const Batch& batch,
+                                    const std::vector<SinkAnswer>& answers) {
     Session& session = delivering.session;
-    const Settlement settlement = settlement_of(batch, answers, delivering.as_of);
-    lock_keys(session, settlement.touched);
+    lock_keys(session, touched_by(batch));
+    const std::vector<Verdict> verdicts = judge(delivering, batch, answers);
+    const Settlement settlement = settlement_of(batch, verdicts, delivering.as_of);
     const ActOfRotation act = open_act(delivering, "");
     KeyIds changed = change_rotations(session, act, "rotation.deliver", settlement.delivered);
     session.execute(sql::rotation_overlaps, {{"ids", id_array(changed)},
@@ -343,21 +412,23 @@ KeyIds settle(Delivering& delivering, const Batch& batch, const std::vector<Sink
                                              {"block_id", act.block_id},
                                              {"run_id", act.run_id},
                                              {"actor", act.actor}});
-    const KeyIds failed = change_rotations(session, act, "rotation.fail", settlement.failed);
-    changed.insert(changed.end(), failed.begin(), failed.end());
+    for (const KeyIds& others :
+         {change_rotations(session, act, "rotation.fail", settlement.failed),
+          change_rotations(session, act, "rotation.end", settlement.cancelled)})
+        changed.insert(changed.end(), others.begin(), others.end());
     std::sort(changed.begin(), changed.end());
     KeyIds useless;
+    std::vector<RotationOutcome> outcomes;
     for (std::size_t i = 0; i < batch.taken.size(); ++i) {
         const Taken& taken = batch.taken[i];
         if (!std::binary_search(changed.begin(), changed.end(), taken.rotation.key_id)) continue;
-        if (answers[i].kind == SinkAnswer::Kind::delivered)
-            useless.insert(useless.end(), taken.earlier.begin(), taken.earlier.end());
-        else if (answers[i].kind == SinkAnswer::Kind::refused)
-            useless.push_back(*taken.successor_id);
+        const KeyIds ending = useless_of(taken, verdicts[i]);
+        useless.insert(useless.end(), ending.begin(), ending.end());
+        outcomes.push_back(outcome_of(taken, verdicts[i]));
     }
     end_keys(session, act, useless, {act.as_of, "key.retire", kUndelivered});
     seal_audit_block(session, act.block_id);
-    return changed;
+    return outcomes;
 }
 
 KeyIds candidates_after(Delivering& delivering, std::int64_t after,
@@ -398,11 +469,9 @@ void deliver_rotations(Delivering& delivering,
         if (batch.taken.empty()) continue;
         const std::vector<SinkAnswer> answers =
             hand_over(sinks, delivering.session, batch, resting);
-        KeyIds changed;
-        delivering.in_batch([&] { changed = settle(delivering, batch, answers); });
-        for (std::size_t i = 0; i < batch.taken.size(); ++i)
-            if (std::binary_search(changed.begin(), changed.end(), batch.taken[i].rotation.key_id))
-                told(outcome_of(batch.taken[i], answers[i]));
+        std::vector<RotationOutcome> outcomes;
+        delivering.in_batch([&] { outcomes = settle(delivering, batch, answers); });
+        for (const RotationOutcome& outcome : outcomes) told(outcome);
     }
 }
 

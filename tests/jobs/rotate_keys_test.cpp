@@ -2,8 +2,12 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <iterator>
+#include <thread>
 
 #include "rotation/deliver.h"
 #include "support/program.h"
@@ -21,6 +25,19 @@ using ::testing::Not;
 using namespace std::chrono_literals;
 
 constexpr auto kDay = std::chrono::hours(24);
+
+// A sink beside which something happens while it works.
+class BusySink : public Sink {
+  public:
+    explicit BusySink(std::function<void()> meanwhile) : meanwhile_(std::move(meanwhile)) {}
+    std::vector<SinkAnswer> deliver(const std::vector<SecretDelivery>& deliveries) override {
+        meanwhile_();
+        return std::vector<SinkAnswer>(deliveries.size());
+    }
+
+  private:
+    std::function<void()> meanwhile_;
+};
 
 class RotateKeys : public DatabaseTest {
   protected:
@@ -65,6 +82,30 @@ class RotateKeys : public DatabaseTest {
         EXPECT_EQ(run("flag-rotation", kNow).exit_code, ExitCode::done);
         rotate_at(kNow);
         return key_id;
+    }
+    /// Key 1 is rotated into a sink that takes its secret while others do this.
+    RotationOutcome rotate_meanwhile(const std::vector<std::string>& statements) {
+        given_due();
+        run("flag-rotation", kNow);
+        execute("update keyrota.rotation set sink = 'print' where state = 'requested'");
+        BusySink sink([&] {
+            for (const std::string& sql : statements) execute(sql);
+        });
+        Session session = session_as("keyrota_runner");
+        Delivering delivering{.session = session,
+                              .config = config(),
+                              .as_of = kNow,
+                              .in_batch =
+                                  [&](const std::function<void()>& work) {
+                                      Transaction transaction(session);
+                                      work();
+                                      transaction.commit();
+                                  },
+                              .by_hand = &sink};
+        RotationOutcome told;
+        deliver_rotations(delivering, [&](const RotationOutcome& outcome) { told = outcome; });
+        execute("update keyrota.rotation set sink = 'files' where state = 'requested'");
+        return told;
     }
     void given_use(std::int64_t key_id, Timestamp used_at) {
         execute("insert into keyrota.api_key_activity values (" + std::to_string(key_id) +
@@ -210,6 +251,95 @@ TEST_F(RotateKeys, ASecretThatMayHaveArrivedIsReplacedByOneThatDidBeforeItsKeyEn
     rotate_at(kNow + 15min);
     EXPECT_THAT(rotations(), ElementsAre("1 delivered 3"));
     EXPECT_THAT(keys(), ElementsAre("1 active leaving", "2 expired", "3 active"));
+    expect_trail_tells_the_table();
+}
+
+TEST_F(RotateKeys, ASuccessorThatEndsWhileItsSinkWorksIsReplaced) {
+    for (const char* end : {"set status = 'expired', expires_at = keyrota.instant(1)",
+                            "set status = 'inactive', deactivated_at = keyrota.instant(1)",
+                            "set expires_at = keyrota.instant(1)"}) {
+        SCOPED_TRACE(end);
+        const RotationOutcome outcome =
+            rotate_meanwhile({std::string("update keyrota.api_key_state ") + end +
+                              " where key_id = (select successor_id from keyrota.rotation where"
+                              " state = 'created')"});
+        EXPECT_EQ(outcome.kind, RotationOutcome::Kind::postponed);
+        EXPECT_EQ(outcome.successor_id, 0);
+        EXPECT_EQ(text("select concat_ws(' ', state, tries, successor_id) from keyrota.rotation"
+                       " where state <> 'delivered'"),
+                  "requested 1");
+        rotate_at(kNow + 15min);
+    }
+    EXPECT_THAT(rotations(), ElementsAre("1 delivered 3", "4 delivered 6", "7 delivered 9"));
+    EXPECT_THAT(keys(), ElementsAre("1 active leaving", "2 expired", "3 active",  //
+                                    "4 active leaving", "5 expired", "6 active",  //
+                                    "7 active leaving", "8 expired", "9 active"));
+    expect_trail_tells_the_table();
+}
+
+TEST_F(RotateKeys, ASuccessorThatIsDeletedWhileItsSinkWorksIsReplaced) {
+    rotate_meanwhile({"delete from keyrota.api_key_secret where key_id = 2",
+                      "delete from keyrota.api_key_state where key_id = 2",
+                      "delete from keyrota.api_key_activity where key_id = 2",
+                      "delete from keyrota.api_key where key_id = 2"});
+    EXPECT_THAT(rotations(), ElementsAre("1 requested"));
+    rotate_at(kNow + 15min);
+    EXPECT_THAT(rotations(), ElementsAre("1 delivered 3"));
+}
+
+TEST_F(RotateKeys, AKeyThatIsSwitchedOffWhileASinkHasItsSuccessorIsLeftAlone) {
+    const RotationOutcome outcome = rotate_meanwhile(
+        {"update keyrota.api_key_state set status = 'inactive', deactivated_at = now()"
+         " where key_id = 1"});
+    EXPECT_EQ(outcome.kind, RotationOutcome::Kind::cancelled);
+    EXPECT_EQ(outcome.words, "it is inactive, and its successor would be active");
+    EXPECT_THAT(rotations(), ElementsAre("1 cancelled 2"));
+    EXPECT_THAT(keys(), ElementsAre("1 inactive", "2 expired"));
+    rotate_at(kNow + 15min);
+    EXPECT_THAT(rotations(), ElementsAre("1 cancelled 2"));
+    expect_trail_tells_the_table();
+}
+
+TEST_F(RotateKeys, AKeyThatIsDeletedWhileASinkHasItsSuccessorHasNone) {
+    const RotationOutcome outcome =
+        rotate_meanwhile({"delete from keyrota.api_key_secret where key_id = 1",
+                          "delete from keyrota.api_key_state where key_id = 1",
+                          "delete from keyrota.api_key_activity where key_id = 1",
+                          "delete from keyrota.api_key where key_id = 1"});
+    EXPECT_EQ(outcome.kind, RotationOutcome::Kind::cancelled);
+    EXPECT_THAT(rotations(), ElementsAre("1 cancelled 2"));
+    EXPECT_THAT(keys(), ElementsAre("2 expired"));
+}
+
+TEST_F(RotateKeys, AKeyThatExpiresWhileASinkHasItsSuccessorHasThatInItsPlace) {
+    EXPECT_EQ(rotate_meanwhile({"update keyrota.api_key_state set status = 'expired', expires_at ="
+                                " keyrota.instant(1) where key_id = 1"})
+                  .kind,
+              RotationOutcome::Kind::delivered);
+    EXPECT_THAT(keys(), ElementsAre("1 expired", "2 active"));
+}
+
+// A program takes its time for each secret, and it is looked every ten of them.
+TEST_F(RotateKeys, ASecretWhoseKeyEndedMeanwhileIsNotGivenToAProgram) {
+    const std::string got = (scratch_.path() / "got").string();
+    given_script("cat > /dev/null; echo >> " + got + "; while [ ! -e " + got + ".on ]; do" +
+                 " sleep 0.01; done\n");
+    for (int i = 0; i < 12; ++i) given_due();
+    run("flag-rotation", kNow);
+    Session other = session_as("keyrota_owner");
+    std::thread meanwhile([&] {
+        while (!fs::exists(got)) std::this_thread::sleep_for(10ms);
+        other.execute_verbatim("off",
+                               "update keyrota.api_key_state set status = 'inactive',"
+                               " deactivated_at = now() where key_id = 11");
+        std::ofstream(got + ".on");
+    });
+    rotate_at(kNow);
+    meanwhile.join();
+    std::ifstream in(got);
+    EXPECT_EQ(std::count(std::istreambuf_iterator<char>(in), {}, '\n'), 11);
+    EXPECT_EQ(text("select state from keyrota.rotation where key_id = 11"), "cancelled");
+    EXPECT_EQ(number("select count(*) from keyrota.rotation where state = 'delivered'"), 11);
     expect_trail_tells_the_table();
 }
 
