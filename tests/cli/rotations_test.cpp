@@ -276,11 +276,43 @@ TEST_F(Rotations, ASuccessorOnItsWayOutlivesALeaver) {
     EXPECT_THAT(keys(), ElementsAre("1 active", "2 active")) << "the sink may have its secret";
     EXPECT_THAT(rotations(), ElementsAre("1 manual created 2")) << "it has no rotation of its own";
     EXPECT_EQ(number("select count(*) from keyrota.api_key where owner_id = 2"), 2);
-    // One that was given up is on its way no more.
+    // One that is held, or was given up, is on its way no more.
     execute("update keyrota.api_key set owner_id = 1");
-    execute("update keyrota.rotation set state = 'failed', retry_at = null");
+    execute("update keyrota.rotation set held = true");
+    EXPECT_THAT(keyrota({"leaver", "1", "--to", "2", "--dry-run"}).out,
+                HasSubstr("0 would be rotated, 2 switched off"));
+    execute("update keyrota.rotation set state = 'failed', held = false, retry_at = null");
     expect_done({"leaver", "1", "--to", "2"}, "0 rotated, 2 switched off");
     expect_trail_verifies();
+}
+
+TEST_F(Rotations, WhatIsHeldDoesNotKeepALeaversSecretAlive) {
+    given_key({.name = "waits"});
+    given_key({.name = "is delivered"});
+    given_key({.name = "was held once"});
+    given_owner("ada@example.com");
+    given_owner("bo@example.com");
+    expect_done({"rotate", "2"}, "rotated 1 of 1");
+    given_broken_sink();
+    ASSERT_EQ(keyrota({"rotate", "1"}).exit_code, 3);
+    ASSERT_EQ(keyrota({"rotate", "3"}).exit_code, 3);
+    execute("update keyrota.rotation set retry_at = null");
+    for (const char* key : {"1", "2", "3"}) expect_done({"rotations", "hold", key}, "is held");
+    expect_done({"rotations", "cancel", "3"}, "");
+    execute("update keyrota.api_key set owner_id = 1 where key_id <= 3");
+    given_sinks(fmt::format("[{{name: files, type: file, directory: {}}}]", folder().string()));
+    EXPECT_THAT(keyrota({"leaver", "1", "--to", "2", "--dry-run"}).out,
+                HasSubstr("1 would be rotated, 2 switched off"));
+    expect_done({"leaver", "1", "--to", "2"}, "3 handed to owner 2: 1 rotated, 2 switched off");
+    EXPECT_EQ(texts("select status from keyrota.api_key_state where key_id <= 3 order by key_id"),
+              (std::vector<std::string>{"inactive", "inactive", "active"}));
+    EXPECT_EQ(text("select s.status from keyrota.rotation r join keyrota.api_key_state s"
+                   " on s.key_id = r.successor_id where r.key_id = 2"),
+              "active")
+        << "what is delivered already goes on";
+    expect_done({"rotations", "release", "1"}, "goes on");
+    EXPECT_EQ(keyrota({"run", "rotate-keys"}).exit_code, 0);
+    EXPECT_EQ(text("select state from keyrota.rotation where key_id = 1"), "cancelled");
 }
 
 TEST_F(Rotations, WithoutAFallbackOwnerOrByWishALeaversKeysAreSwitchedOff) {
