@@ -20,6 +20,9 @@ constexpr Statement kOwnerByEmail{
 constexpr Statement kOwnerActive{
     "owner_active",
     "select active::int::bigint as active from keyrota.owner where owner_id = :owner_id"};
+constexpr Statement kOwnerStays{"owner_stays",
+                                "select active::int::bigint as active from keyrota.owner"
+                                " where owner_id = :owner_id for share"};
 // Enough of those that begin alike to find a slip of the finger.
 constexpr Statement kOwnersLike{
     "owners_like",
@@ -54,6 +57,11 @@ Error no_such(const char* kind, const std::string& given, const std::vector<Row>
             meant.empty() ? otherwise : meant};
 }
 
+Error has_left(const std::string& owner) {
+    return {ExitCode::usage, fmt::format("owner {} has left", owner),
+            "Name another one, or `keyrota owners update OWNER --active true`."};
+}
+
 }  // namespace
 
 std::int64_t find_owner(Session& session, const std::string& owner) {
@@ -68,8 +76,12 @@ std::int64_t find_owner(Session& session, const std::string& owner) {
 std::int64_t find_active_owner(Session& session, const std::string& owner) {
     const std::int64_t owner_id = find_owner(session, owner);
     if (session.one(kOwnerActive, {{"owner_id", owner_id}}).int64("active") != 0) return owner_id;
-    throw Error(ExitCode::usage, fmt::format("owner {} has left", in_quotes(owner)),
-                "Name another one, or `keyrota owners update OWNER --active true`.");
+    throw has_left(in_quotes(owner));
+}
+
+void require_active_owner(Session& session, std::int64_t owner_id) {
+    if (session.one(kOwnerStays, {{"owner_id", owner_id}}).int64("active") == 0)
+        throw has_left(std::to_string(owner_id));
 }
 
 std::int64_t find_team(Session& session, const std::string& team) {

@@ -14,6 +14,11 @@ std::int64_t find_owner(Session& session, const std::string& owner);
 /// @throws Error{usage} where the owner has left, too.
 std::int64_t find_active_owner(Session& session, const std::string& owner);
 
+/// The same, once more in the transaction that gives it: takes the owner's row for as long, so that
+/// nobody has them leave before it is there to be handed on.
+/// @throws Error{usage} where the owner has left.
+void require_active_owner(Session& session, std::int64_t owner_id);
+
 /// The team of this name, or with this team_id.
 /// @throws Error{usage} where there is none, with the nearest.
 std::int64_t find_team(Session& session, const std::string& team);

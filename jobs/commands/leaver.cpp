@@ -88,6 +88,7 @@ void leave(Session& session, const Config& config, const LeaverOptions& options,
                       .before = done->text("before"),
                       .after = done->text("after"),
                       .why = R"({"changed": "active", "reason": "leaver"})"});
+    if (leaving.to_owner_id) require_active_owner(session, *leaving.to_owner_id);
     const ActOfRotation act{
         .block_id = block_id, .as_of = now_of(session), .actor = audit_actor(), .reason = "leaver"};
     if (!options.deactivate) rotate(session, config, act, leaving);

@@ -281,6 +281,30 @@ TEST_F(Leaver, AnotherCanBeNamedAndALookChangesNothing) {
     expect_done({"leaver", "1", "--to", "bo@example.com"}, "2 handed to owner 2");
 }
 
+// Each of these was allowed when it was looked at.
+TEST_F(Leaver, NothingIsGivenToAnOwnerWhoLeavesAtThatMoment) {
+    const std::vector<std::string> before = keys();
+    for (const Arguments& words : {Arguments{"keys", "create", "--owner", "2", "--name", "late",
+                                             "--type", "secret", "--scopes", "read:experiences"},
+                                   Arguments{"keys", "update", "4", "--new-owner", "2"},
+                                   Arguments{"leaver", "1", "--to", "2"}}) {
+        SCOPED_TRACE(words[0] + " " + words[1]);
+        Session leaving = session_as("postgres");
+        leaving.execute_verbatim("begin", "begin");
+        leaving.execute_verbatim("leave",
+                                 "update keyrota.owner set active = false where owner_id = 2");
+        Program giving = start(words);
+        wait_until_blocked();
+        leaving.execute_verbatim("commit", "commit");
+        const Outcome outcome = giving.wait();
+        EXPECT_EQ(outcome.exit_code, 2) << outcome.out;
+        EXPECT_THAT(outcome.errors, HasSubstr("owner 2 has left"));
+        EXPECT_EQ(keys(), before);
+        execute("update keyrota.owner set active = true where owner_id = 2");
+    }
+    EXPECT_EQ(text("select active from keyrota.owner where owner_id = 1"), "true");
+}
+
 TEST_F(Leaver, AboveAHundredKeysTheNumberMustBeTyped) {
     given_keys(100, {.name = "x"});
     execute("update keyrota.api_key set owner_id = 1");

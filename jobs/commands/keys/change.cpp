@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <set>
 
 #include "audit/audit.h"
 #include "commands/confirm.h"
 #include "commands/find_key.h"
+#include "commands/find_named.h"
 #include "commands/keys/change_report.h"
 #include "commands/keys/wishes.h"
 #include "error/error.h"
@@ -62,6 +64,7 @@ struct Change {
     KeyAction action;
     Session session;
     std::string wishes = "{}";
+    std::optional<std::int64_t> new_owner_id{};
     std::string actor = audit_actor();
     KeyIds decided{};  // what is to be changed, as it was looked at
     ChangeReport report{};
@@ -176,6 +179,7 @@ KeyIds change_batch(Change& change, const KeyIds& ids, Locked locked) {
     with_retries(static_cast<int>(change.config.limits.max_tries), [&] {
         done = {};
         Transaction transaction(change.session);
+        if (change.new_owner_id) require_active_owner(change.session, *change.new_owner_id);
         taken = lock(change, ids, locked);
         const std::vector<Judgement> judgements = judge(change, array_text(taken));
         for (const Judgement& judgement : judgements) done.look_at(judgement);
@@ -299,6 +303,8 @@ ExitCode keys_change(const Config& config, KeyAction action, const KeySelection&
     require_sense(action, selection, wishes);
     Change change{config, options, action, open_session(config, Access::runner)};
     change.wishes = wishes_json(change.session, config, wishes);
+    if (!wishes.new_owner.empty())
+        change.new_owner_id = find_active_owner(change.session, wishes.new_owner);
     look(change, selection);
     const ChangeReport& report = change.report;
     if (selection.keys.size() == 1 && report.refused == 1)

@@ -94,6 +94,7 @@ ExitCode keys_create(const Config& config, const NewKey& key, Format format, std
     const std::string prefix(*secret_prefix(key.type, environment));
     const Secret secret(prefix);
     Transaction transaction(session);
+    require_active_owner(session, owner_id);
     const std::int64_t key_id = session
                                     .one(sql::key_create, {{"owner_id", owner_id},
                                                            {"name", key.name},
