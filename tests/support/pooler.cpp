@@ -1,6 +1,7 @@
 #include "support/pooler.h"
 
 #include <fmt/format.h>
+#include <libpq-fe.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -38,9 +39,12 @@ Pooler::Pooler(const std::string& mode, const std::string& settings) : settings_
                    "\"keyrota_runner\" \"\"\n\"keyrota_checker\" \"\"\n\"postgres\" \"\"\n");
     argv.insert(argv.end(), {"/usr/sbin/pgbouncer", write_configuration(mode)});
     pooler_ = std::make_unique<Program>(argv, Start{.environment = bare_environment()});
-    const fs::path door = socket / ".s.PGSQL.6432";
-    EXPECT_TRUE(eventually([&] { return fs::exists(door) || !pooler_->is_running(); }));
-    EXPECT_TRUE(fs::exists(door)) << pooler_->wait().errors;
+    // Its socket is there before anybody listens.
+    const auto answers = [this] {
+        return PQping(url("keyrota_runner", "postgres").c_str()) == PQPING_OK;
+    };
+    EXPECT_TRUE(eventually([&] { return answers() || !pooler_->is_running(); }));
+    EXPECT_TRUE(answers()) << pooler_->wait().errors;
 }
 
 void Pooler::change_mode(const std::string& mode) {
