@@ -187,7 +187,7 @@ for one in (other, program):
     one.wait()
 )",
          program.string()},
-        {.environment = {{"KEYROTA_MAIL_PASSWORD", "hunter2"}, {"HOME", "/nonexistent"}}});
+        {.environment = {{"KEYROTA_MAIL_PASSWORD", "hunter2"}, {"HOME", "/"}}});
     EXPECT_EQ(looked.out, "closed\n") << looked.errors;
 }
 
