@@ -156,8 +156,8 @@ print("shown" if secret in shown else "not shown")
 TEST_F(RotationFaults, ItsEnvironmentIsNobodysButRoots) {
     const fs::path program = scratch().path() / "keyrota";
     fs::copy_file(KEYROTA_PROGRAM, program);  // where anybody may start it
-    const Outcome looked = test::run(
-        {"/usr/bin/python3", "-c", R"(
+    const Outcome looked =
+        test::run({"/usr/bin/python3", "-c", R"(
 import os, subprocess, sys, time
 user = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
 def start(*argv):
@@ -186,8 +186,8 @@ for one in (other, program):
     one.kill()
     one.wait()
 )",
-         program.string()},
-        {.environment = {{"KEYROTA_MAIL_PASSWORD", "hunter2"}, {"HOME", "/"}}});
+                   program.string()},
+                  {.environment = {{"KEYROTA_MAIL_PASSWORD", "hunter2"}, {"HOME", "/"}}});
     EXPECT_EQ(looked.out, "closed\n") << looked.errors;
 }
 
