@@ -8,6 +8,7 @@
 #include "command_line/command_line.h"
 #include "error/error.h"
 #include "error/print_error.h"
+#include "secret/locked_text.h"
 
 namespace {
 
@@ -15,6 +16,7 @@ namespace {
 // root alone. Programs that are started from here are as they would be without.
 void stay_private() {
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    keyrota::set_locked_memory_aside();
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <system_error>
 
 #include "error/error.h"
@@ -71,9 +72,15 @@ Pipe make_pipe(const std::string& program) {
     return made;
 }
 
-// A file in memory, ready to be read: unlike a pipe it never waits, and nobody is told when the
-// program does not read it.
-Descriptor input_of(const std::string& program, const std::string& text) {
+// Ready to be read to its end. What holds a secret is short and goes into a pipe, which never reaches a swap device; what a
+// pipe might not hold at once, into a file in memory.
+Descriptor input_of(const std::string& program, std::string_view text) {
+    if (text.size() <= PIPE_BUF) {
+        Pipe pipe = make_pipe(program);
+        fcntl(pipe.read_end.get(), F_SETFL, 0);
+        if (write(pipe.write_end.get(), text.data(), text.size()) < 0) cannot_run(program, errno);
+        return std::move(pipe.read_end);
+    }
     Descriptor file(memfd_create("input", MFD_CLOEXEC));
     if (!file) cannot_run(program, errno);
     for (std::size_t done = 0; done < text.size();) {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -52,7 +53,7 @@ struct ProgramOptions {
     std::filesystem::path working_directory = "/";
     std::chrono::milliseconds timeout = std::chrono::minutes(1);
     std::size_t max_output = 65'536;  // bytes kept of each stream: the last ones
-    std::string input{};              // its standard input; empty: /dev/null
+    std::string_view input{};         // its standard input; empty: /dev/null
     bool ends_with_caller = false;    // killed when we are, so that nobody finds it still at work
     std::vector<std::string> environment{};  // NAME=VALUE, besides or instead of those below
 };

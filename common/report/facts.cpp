@@ -12,6 +12,7 @@ namespace {
 
 struct ToText {
     std::string operator()(std::monostate) const { return "-"; }
+    std::string operator()(bool flag) const { return flag ? "yes" : "no"; }
     std::string operator()(std::int64_t number) const { return std::to_string(number); }
     std::string operator()(const std::string& text) const { return for_terminal(text); }
     std::string operator()(Timestamp t) const { return to_string(t); }

@@ -24,6 +24,7 @@ std::string json_string(const std::string& text) {
 
 struct ToJsonText {
     std::string operator()(std::monostate) const { return "null"; }
+    std::string operator()(bool flag) const { return flag ? "true" : "false"; }
     std::string operator()(std::int64_t number) const { return std::to_string(number); }
     std::string operator()(const std::string& text) const { return json_string(text); }
     std::string operator()(Timestamp t) const { return json_string(to_string(t)); }
@@ -32,6 +33,7 @@ struct ToJsonText {
 
 struct ToCsv {
     std::string operator()(std::monostate) const { return ""; }
+    std::string operator()(bool flag) const { return flag ? "true" : "false"; }
     std::string operator()(std::int64_t number) const { return std::to_string(number); }
     std::string operator()(const std::string& text) const { return for_csv(text); }
     std::string operator()(Timestamp t) const { return to_string(t); }
@@ -40,6 +42,7 @@ struct ToCsv {
 
 struct ToTable {
     std::string operator()(std::monostate) const { return "-"; }
+    std::string operator()(bool flag) const { return flag ? "yes" : "no"; }
     std::string operator()(std::int64_t number) const { return std::to_string(number); }
     std::string operator()(const std::string& text) const {
         return shortened(for_terminal(text), kWidest);
@@ -148,6 +151,11 @@ Cell number_cell(const Row& row, std::string_view column) {
 Cell instant_cell(const Row& row, std::string_view column) {
     if (row.is_null(column)) return std::monostate{};
     return row.instant(column);
+}
+
+Cell flag_cell(const Row& row, std::string_view column) {
+    if (row.is_null(column)) return std::monostate{};
+    return row.int64(column) != 0;
 }
 
 std::string cell_json(const Cell& cell) {

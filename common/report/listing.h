@@ -27,7 +27,8 @@ struct Column {
 struct Json {
     std::string text;
 };
-using Cell = std::variant<std::monostate, std::int64_t, std::string, Timestamp, Json>;
+/// A bool is true or false for programs, yes or no for people.
+using Cell = std::variant<std::monostate, bool, std::int64_t, std::string, Timestamp, Json>;
 
 /// A list of things for people (a table, columns as wide as what stands in them), for programs (a
 /// JSON list of objects) or for spreadsheets (CSV). Holds no more than the rows that set the
@@ -59,6 +60,8 @@ class Listing {
 Cell text_cell(const Row& row, std::string_view column);
 Cell number_cell(const Row& row, std::string_view column);
 Cell instant_cell(const Row& row, std::string_view column);
+/// Of a column that is 0 or 1.
+Cell flag_cell(const Row& row, std::string_view column);
 
 /// A cell as a JSON value.
 std::string cell_json(const Cell& cell);

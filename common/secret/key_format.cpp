@@ -41,6 +41,13 @@ void fill_from_system(std::array<unsigned char, 64>& bytes) {
         throw Error(ExitCode::internal, "the operating system gives no random bytes");
 }
 
+template <class Text>
+Text with_checksum(std::string_view prefix, std::string_view random) {
+    Text secret(prefix);
+    secret.append(random);
+    return secret.append(checksum_of(secret));
+}
+
 }  // namespace
 
 std::optional<std::string_view> secret_prefix(std::string_view type, std::string_view environment) {
@@ -50,29 +57,25 @@ std::optional<std::string_view> secret_prefix(std::string_view type, std::string
     return std::nullopt;
 }
 
-std::string make_secret(std::string_view prefix) {
+LockedText make_secret(std::string_view prefix) {
     constexpr unsigned kUnbiased =
         256 / 62 * 62;  // bytes from here on would favour the first letters
     std::array<unsigned char, 64> bytes{};
-    std::string random;
+    LockedText random;
+    random.reserve(kSecretRandomLength);
     while (random.size() < kSecretRandomLength) {
         fill_from_system(bytes);
         for (const unsigned byte : bytes)
             if (byte < kUnbiased && random.size() < kSecretRandomLength)
                 random += kBase62[byte % 62];
     }
-    std::string secret = make_secret(prefix, random);
     OPENSSL_cleanse(bytes.data(), bytes.size());
-    OPENSSL_cleanse(random.data(), random.size());
-    return secret;
+    return with_checksum<LockedText>(prefix, random);
 }
 
 std::string make_secret(std::string_view prefix, std::string_view random) {
     assert(random.size() == kSecretRandomLength && is_base62(random));
-    std::string secret;
-    secret.reserve(prefix.size() + kTailLength);  // no copy of it is left behind by growing
-    secret.append(prefix).append(random);
-    return secret.append(checksum_of(secret));
+    return with_checksum<std::string>(prefix, random);
 }
 
 bool has_valid_checksum(std::string_view secret) {

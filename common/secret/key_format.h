@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "secret/locked_text.h"
+
 namespace keyrota {
 
 // The form of a secret, for keys that keyrota makes:
@@ -29,7 +31,7 @@ std::optional<std::string_view> secret_prefix(std::string_view type, std::string
 
 /// A new secret with random characters from the operating system.
 /// @throws Error{internal} when the system gives none.
-std::string make_secret(std::string_view prefix);
+LockedText make_secret(std::string_view prefix);
 
 /// The secret with these random characters, exactly 30 of base62: for data that has to come out the
 /// same again.

@@ -9,7 +9,6 @@
 #include "postgres/process.h"
 #include "report/escape.h"
 #include "secret/key_format.h"
-#include "secret/wipe_at_end.h"
 
 namespace keyrota {
 namespace {
@@ -44,7 +43,7 @@ std::vector<std::string> variables_of(const SecretDelivery& delivery) {
             variable("EXPIRES_AT", delivery.expires_at ? to_string(*delivery.expires_at) : "")};
 }
 
-bool holds_piece_of(const std::string& line, const std::string& secret) {
+bool holds_piece_of(std::string_view line, std::string_view secret) {
     for (std::size_t at = 0; at + kPiece <= secret.size(); ++at)
         if (line.find(secret.substr(at, kPiece)) != std::string::npos) return true;
     return false;
@@ -82,17 +81,15 @@ std::vector<SinkAnswer> ExecSink::deliver(const std::vector<SecretDelivery>& del
 
 SinkAnswer ExecSink::run(const SecretDelivery& delivery, bool& timed_out) const {
     const std::string& program = options_.command.front();
-    const std::string& secret = delivery.secret->text();
+    LockedText line(delivery.secret->text());
+    line += '\n';
     // Killed with us: it must not bring this secret after the next run has brought another.
     ProgramOptions how{.timeout = std::chrono::ceil<milliseconds>(options_.timeout),
+                       .input = line,
                        .ends_with_caller = true,
                        .environment = options_.environment};
     for (std::string& variable : variables_of(delivery))
         how.environment.push_back(std::move(variable));
-    const WipeAtEnd wipe(how.input);
-    how.input.reserve(secret.size() + 1);
-    how.input += secret;
-    how.input += '\n';
     try {
         const ProgramResult result = run_program(options_.command, how);
         timed_out = result.timed_out;

@@ -14,7 +14,6 @@
 #include "config/trusted_file.h"
 #include "error/error.h"
 #include "report/json_text.h"
-#include "secret/wipe_at_end.h"
 
 namespace keyrota {
 namespace {
@@ -40,6 +39,7 @@ std::string temporary_of(const SecretDelivery& delivery) {
     return fmt::format(".{}.new", file_of(delivery));
 }
 
+// All of the content but its end.
 std::string described(const SecretDelivery& delivery) {
     Poco::JSON::Object json(Poco::JSON_PRESERVE_KEY_ORDER);
     const auto or_null = [](const std::string& text) {
@@ -53,18 +53,20 @@ std::string described(const SecretDelivery& delivery) {
     json.set("type", delivery.type);
     json.set("owner", or_null(delivery.owner));
     json.set("expires_at", or_null(delivery.expires_at ? to_string(*delivery.expires_at) : ""));
-    return json_text(json);
+    std::string text = json_text(json);
+    text.pop_back();
+    return text;
 }
 
 // The characters of a secret mean nothing to JSON (key_format.h), and no library gets a copy of it.
-void add_secret(std::string& json, const SecretDelivery& delivery) {
-    json.pop_back();
-    json += R"(,"secret":")";
-    json += delivery.secret->text();
-    json += "\"}\n";
+LockedText end_with(const Secret& secret) {
+    LockedText end(R"(,"secret":")");
+    end += secret.text();
+    end += "\"}\n";
+    return end;
 }
 
-bool write_all(int file, const std::string& text) {
+bool write_all(int file, std::string_view text) {
     for (std::size_t done = 0; done < text.size();) {
         const ssize_t count = ::write(file, text.data() + done, text.size() - done);
         if (count < 0 && errno != EINTR) return false;
@@ -78,16 +80,12 @@ enum class Durable { by_itself, with_all };
 // The whole content under the temporary name.
 SinkAnswer write_temporary(int directory, const SecretDelivery& delivery, Durable durable) {
     const std::string name = temporary_of(delivery);
-    std::string text = described(delivery);
-    const WipeAtEnd wipe(text);
-    text.reserve(text.size() + delivery.secret->text().size() + 64);
-
     ::unlinkat(directory, name.c_str(), 0);
     const Descriptor file(::openat(directory, name.c_str(),
                                    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
     if (!file) return refused("make " + name);
-    add_secret(text, delivery);
-    if (::fchmod(file.get(), 0600) != 0 || !write_all(file.get(), text) ||
+    if (::fchmod(file.get(), 0600) != 0 || !write_all(file.get(), described(delivery)) ||
+        !write_all(file.get(), end_with(*delivery.secret)) ||
         (durable == Durable::by_itself && ::fsync(file.get()) != 0))
         return refused("write " + name);
     return {};

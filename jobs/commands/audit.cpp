@@ -44,7 +44,7 @@ std::vector<KeptHead> kept_heads(const VerifyOptions& options, const PresentHead
 
 Facts verdict_facts(const AuditVerdict& verdict, std::size_t heads) {
     Facts facts;
-    facts.add("intact", Json{verdict.intact() ? "true" : "false"});
+    facts.add("intact", verdict.intact());
     facts.add("blocks_total", verdict.blocks_total);
     facts.add("entries_total", verdict.entries_total);
     facts.add("head", verdict.head);

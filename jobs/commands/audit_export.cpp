@@ -56,7 +56,7 @@ std::string first_line(const PresentHead& present, const Filter& filter) {
     line.add("installation", present.head.installation);
     line.add("exported_at", present.head.signed_at);
     line.add("public_key", present.public_key);
-    line.add("whole", Json{filter.takes_all() ? "true" : "false"});
+    line.add("whole", filter.takes_all());
     return line.json() + "\n";
 }
 

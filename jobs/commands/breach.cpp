@@ -158,7 +158,7 @@ void print_text(const BreachReport& report, bool dry_run, std::ostream& out) {
 
 void print_json(const BreachReport& report, bool dry_run, std::ostream& out) {
     Facts facts;
-    facts.add("dry_run", Json{dry_run ? "true" : "false"});
+    facts.add("dry_run", dry_run);
     facts.add("ended", report.ended);
     facts.add("ended_before", report.ended_before);
     facts.add("successors", report.successors);

@@ -118,6 +118,17 @@ void require_known_check(Session& session, const Config& config, const std::stri
         hint);
 }
 
+// The same without a database: no clause speaks of a check that the operator made.
+void require_check_of_ours(const std::string& check_id) {
+    if (check_id.empty() || check_id == advice_for(check_id).check_id) return;
+    std::vector<std::string> known;
+    for (const Control& control : all_controls())
+        known.insert(known.end(), control.checks.begin(), control.checks.end());
+    throw Error(ExitCode::usage,
+                fmt::format("--check: keyrota has no check {}", in_quotes(check_id)),
+                did_you_mean(check_id, known));
+}
+
 Poco::JSON::Object status_json(const std::string& status) {
     Poco::JSON::Object object;
     object.set("status", status);
@@ -226,6 +237,7 @@ ExitCode findings_list(const Config& config, const FindingFilter& filter, Format
 }
 
 ExitCode findings_controls(const std::string& check_id, Format format, std::ostream& out) {
+    require_check_of_ours(check_id);
     Listing listing(out, format,
                     {{"control"},
                      {"standard", Shown::data},

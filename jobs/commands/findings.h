@@ -43,6 +43,7 @@ ExitCode findings_list_ocsf(const Config& config, const FindingFilter& filter, s
 
 /// `keyrota findings controls`: the clauses of standards and the checks that speak to them.
 /// @param check_id only those of this check; empty: all.
+/// @throws Error{usage} where keyrota has no such check.
 ExitCode findings_controls(const std::string& check_id, Format format, std::ostream& out);
 
 /// `keyrota findings show FINDING`: a uid, or the beginning of one.

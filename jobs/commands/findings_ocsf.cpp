@@ -225,7 +225,7 @@ void add_of_class(Facts& facts, const OcsfClass& ocsf_class, const Row& row) {
             Facts evidence;
             evidence.add("data", Json{row.text("evidence")});
             facts.add("evidences", list_of(evidence));
-            facts.add("is_alert", Json{row.text("status") == "open" ? "true" : "false"});
+            facts.add("is_alert", row.text("status") == "open");
             return;
         }
         case OcsfKind::iam_analysis: {

@@ -17,9 +17,8 @@ Facts key_facts(const Row& key) {
     facts.add("limit_per_minute", number_cell(key, "limit_per_minute"));
     facts.add("owner", text_cell(key, "owner"));
     facts.add("owner_name", text_cell(key, "owner_name"));
-    facts.add("owner_left", key.optional_int64("owner_left").value_or(0) != 0
-                                ? Cell(std::string("yes"))
-                                : Cell{});
+    facts.add("owner_left",
+              key.optional_int64("owner_left").value_or(0) != 0 ? Cell(true) : Cell{});
     facts.add("team", text_cell(key, "team"));
     facts.add("source", text_cell(key, "source"));
     facts.add("external_id", text_cell(key, "external_id"));

@@ -102,7 +102,7 @@ Json rules_json(const KeyPolicy& policy) {
     for (const RuleVerdict& verdict : policy.verdicts) {
         const bool holds = verdict.rule == policy.rule;
         listing.row(
-            {verdict.rule, Json{holds ? "true" : "false"}, why(policy, verdict, is_decided)});
+            {verdict.rule, holds, why(policy, verdict, is_decided)});
         is_decided = is_decided || holds;
     }
     listing.end();

@@ -18,7 +18,7 @@ Facts facts_of(const Row& row) {
     Facts facts;
     facts.add("run_id", row.int64("run_id"));
     for (const char* name : {"job", "status"}) facts.add(name, text_cell(row, name));
-    facts.add("complete", std::string(row.int64("complete") != 0 ? "yes" : "no"));
+    facts.add("complete", flag_cell(row, "complete"));
     facts.add("exit_code", number_cell(row, "exit_code"));
     facts.add("message", text_cell(row, "message"));
     for (const char* name : {"as_of", "started_at", "finished_at"})

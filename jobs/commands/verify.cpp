@@ -99,10 +99,10 @@ void print_verdict(const std::vector<std::string>& reasons, std::ostream& out) {
 void print_json(const std::optional<Row>& key, const std::vector<std::string>& reasons,
                 const Fingerprint& fingerprint, std::ostream& out) {
     Facts facts;
-    facts.add("valid", Json{reasons.empty() ? "true" : "false"});
+    facts.add("valid", reasons.empty());
     facts.add("reasons", Json{json_list(reasons)});
-    facts.add("checksum", Json{fingerprint.has_checksum ? "true" : "false"});
-    facts.add("near_limit", Json{key && is_near_limit(*key) ? "true" : "false"});
+    facts.add("checksum", fingerprint.has_checksum);
+    facts.add("near_limit", key && is_near_limit(*key));
     facts.add("key", Json{key ? facts_of(*key, Format::json).json() : "null"});
     out << facts.json() << "\n";
 }

@@ -73,6 +73,8 @@ class RotationBench:
             self.next_key = 1
             for n in range(self.options.repeats):  # first: the policy has no sink as yet, so none is asked
                 self.breach(n)
+            # Now it has: each key is given its rule, which is nothing of a rotation.
+            cluster.keyrota("--config", str(self.config), "run", "expire-keys")
             for _ in range(self.options.repeats):
                 self.rotate()
         self.judge()

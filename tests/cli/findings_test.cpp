@@ -358,7 +358,7 @@ TEST_F(Findings, RunsAreListedAndShownWithWhatTheyDid) {
                 HasSubstr("Did you mean \"expire-keys\"?"));
 
     const auto shown = object(keyrota({"runs", "show", "1", "--json"}));
-    EXPECT_EQ(shown->getValue<std::string>("complete"), "no");
+    EXPECT_FALSE(shown->getValue<bool>("complete"));
     EXPECT_EQ(shown->getObject("options")->getValue<int>("limit"), 2);
     EXPECT_EQ(shown->getArray("checks")->getObject(0)->getValue<int>("planned"), 2);
     EXPECT_THAT(keyrota({"runs", "show", "1"}).out,

@@ -373,7 +373,7 @@ TEST_F(Keys, AnExportedFileIsWholeAndNobodyElsesToRead) {
 // --- secrets
 
 TEST_F(Keys, ASecretOnAnyCommandLineIsRefusedAndNotRepeated) {
-    const std::string secret = make_secret("sk_live_");
+    const std::string secret(make_secret("sk_live_"));
     for (const Arguments& words :
          {Arguments{"explain", secret}, Arguments{"keys", "show", secret},
           Arguments{"keys", "list", "--name=" + secret}, Arguments{secret},

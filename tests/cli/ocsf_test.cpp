@@ -294,6 +294,8 @@ TEST_F(Ocsf, ControlsNameTheirSourceAndOnlyChecksThatThereAre) {
     EXPECT_THAT(listed.out, AllOf(HasSubstr("our reading"), HasSubstr("CIS-AWS-2.0:1.12"),
                                   Not(HasSubstr("1.14"))));
     EXPECT_THAT(keyrota({"findings", "controls"}).out, HasSubstr("is our reading"));
+    expect_refused({"findings", "controls", "--check", "KEY-UNUSD"}, "keyrota has no check",
+                   "HINT: Did you mean \"KEY-UNUSED\"?");
 }
 
 }  // namespace

@@ -45,8 +45,10 @@ class DetectorFaults : public ProgramTest {
     static Arguments run_words(Timestamp until = kNow) {
         return {"run", "detect-anomalies", "--as-of", to_string(until + 10min), "--wait", "20s"};
     }
-    // Kills a run whenever it has stepped so many keys more, and then lets one come to its end.
-    void run_with_kills(int kills, int keys, Timestamp until = kNow) {
+    // Kills a run whenever it has stepped so many keys more, and then lets one come to its end:
+    // to that of a run that nothing befell.
+    void run_with_kills(int kills, int keys, const std::vector<std::string>& undisturbed,
+                        Timestamp until = kNow) {
         int killed = 0;
         for (int n = 1; n <= kills; ++n) {
             Program run = start(run_words(until), {{"KEYROTA_LIMITS_DUTY", "10"}});
@@ -55,7 +57,9 @@ class DetectorFaults : public ProgramTest {
             killed += run.wait().exit_code == 128 + SIGKILL ? 1 : 0;
         }
         EXPECT_EQ(killed, kills);
+        EXPECT_NE(end_state(), undisturbed) << "no kill came in the middle";
         EXPECT_EQ(keyrota(run_words(until)).exit_code, 0);
+        EXPECT_EQ(end_state(), undisturbed);
     }
     void forget_runs() {
         for (const char* table :
@@ -70,8 +74,7 @@ TEST_F(DetectorFaults, KilledInTheMiddleTheEndIsThatOfARunThatNothingBefell) {
     EXPECT_THAT(undisturbed, SizeIs(60 + 6 + 1 + 1 + 1)) << "states, spikes, RUN-GATE, gate, place";
     forget_runs();
     execute("update keyrota.detector_position set judged_until = null");
-    run_with_kills(4, 8);
-    EXPECT_EQ(end_state(), undisturbed);
+    run_with_kills(4, 8, undisturbed);
 }
 
 TEST_F(DetectorFaults, AnHourThatWasKilledInTheMiddleCountsOnce) {
@@ -93,9 +96,7 @@ TEST_F(DetectorFaults, AnHourThatWasKilledInTheMiddleCountsOnce) {
     execute("insert into keyrota.detector_state select * from keyrota.states_before");
     execute(fmt::format("update keyrota.detector_position set judged_until = keyrota.instant({})",
                         to_micros(kNow)));
-    EXPECT_NE(end_state(), undisturbed);
-    run_with_kills(3, 10, until);
-    EXPECT_EQ(end_state(), undisturbed);
+    run_with_kills(3, 10, undisturbed, until);
 }
 
 }  // namespace

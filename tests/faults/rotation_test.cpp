@@ -208,6 +208,15 @@ TEST_F(RotationFaults, ACrashWithTheSecretInHandLeavesNoCoreDump) {
     EXPECT_FALSE(secret_in(read(took())).empty()) << "it had none in hand";
 }
 
+TEST_F(RotationFaults, TheMemoryThatHoldsTheSecretIsNeverSwappedOut) {
+    given_script(fmt::format("cat > {}; grep VmLck /proc/$PPID/status > {}\n", took(),
+                             (scratch().path() / "locked").string()));
+    given_requested(1);
+    EXPECT_EQ(rotate().exit_code, 0);
+    EXPECT_FALSE(secret_in(read(took())).empty()) << "it had none in hand";
+    EXPECT_THAT(read(scratch().path() / "locked"), testing::ContainsRegex("VmLck:\\s+256 kB"));
+}
+
 TEST_F(RotationFaults, ARunKilledAnywhereAndOftenDeliversEachRotationInTheEnd) {
     constexpr std::int64_t kKeys = 300;
     given_files();

@@ -258,7 +258,7 @@ TEST_F(KeysImport, StatusesComeAndGo) {
 }
 
 TEST_F(KeysImport, ASecretIsHashedAndNeverStoredNorSaid) {
-    const std::string secret = make_secret("sk_live_");
+    const std::string secret(make_secret("sk_live_"));
     const std::string header = "external_id,name,owner_email,type,secret\n";
     const std::string said = import(header + "a,n,ada@example.com,secret," + secret +
                                     "\nb,n,ada@example.com,secret,short\n");

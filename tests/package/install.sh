@@ -16,7 +16,7 @@ if [ "${1:-}" != inside ]; then
     needed=$(dpkg-deb -f "$deb" Depends Recommends | sed 's/^[A-Z][a-z]*: //; s/([^)]*)//g; s/|[^,]*//g; s/ //g' | paste -sd,)
     # The server of the distribution's own is not what is tried here.
     # shellcheck disable=SC2016  # mmdebstrap's shell knows $1
-    mmdebstrap --quiet --variant=minbase --include="$needed,systemd-sysv,dbus" \
+    mmdebstrap --quiet --variant=minbase --include="$needed,systemd-sysv,dbus,openssl,opensmtpd" \
         --essential-hook='mkdir -p "$1"/etc/postgresql-common/createcluster.d' \
         --essential-hook='echo create_main_cluster = false >"$1"/etc/postgresql-common/createcluster.d/none.conf' \
         "$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)" "$root" >/dev/null
@@ -116,6 +116,48 @@ sed -i 's#^sinks:$#&\n  - {name: program, type: exec, command: [/usr/local/bin/d
 it 'a rotation is asked for' as_keyrota keyrota rotate 1 --reason manual --sink program
 it 'a program gets the successor'\''s secret from the job in its unit' systemctl start keyrota@rotate-keys
 it 'it is a secret' grep -q '^sk_live_' /var/lib/keyrota/delivered
+# A mail server as one finds it: TLS is required, somebody must say who they are, and after a hundred messages of one
+# session it answers 421 or 452.
+openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost \
+    -keyout /etc/ssl/private/mail.key -out /etc/ssl/certs/mail.pem 2>/dev/null
+chmod 600 /etc/ssl/private/mail.key
+useradd --create-home keeper
+printf 'keyrota\t%s\n' "$(smtpctl encrypt correct-horse)" >/etc/smtpd.credentials
+cat >/etc/smtpd.conf <<'SMTPD'
+pki mail cert "/etc/ssl/certs/mail.pem"
+pki mail key "/etc/ssl/private/mail.key"
+table credentials file:/etc/smtpd.credentials
+listen on 127.0.0.1 port 2525 tls-require pki mail auth <credentials>
+action keep maildir "/home/keeper/kept" virtual { "@" = keeper }
+match auth from any for any action keep
+SMTPD
+it 'OpenSMTPD starts' systemctl restart opensmtpd
+sed -i '/^mail:/,/^notify:/{
+    s#^  transport: .*#  transport: smtp#
+    s#^  host: .*#  host: localhost#
+    s#^  port: .*#  port: 2525#
+    s#^  user: .*#  user: keyrota#
+    s#^  password: .*#  password: file:/etc/keyrota/mail-password#
+    s#^  ca_file: .*#  ca_file: /etc/ssl/certs/mail.pem#
+}' /etc/keyrota/keyrota.yaml
+(umask 077 && echo correct-horse >/etc/keyrota/mail-password && chown keyrota: /etc/keyrota/mail-password)
+it 'the configuration names the server' as_keyrota keyrota config check
+people=120
+many_keys_end() {
+    local ends n
+    ends=$(date -u -d '+40 seconds' +%FT%TZ)
+    for n in $(seq $people); do
+        as_keyrota keyrota owners create --email "owner$n@example.com" --name "Owner $n" &&
+            as_keyrota keyrota keys create --owner "owner$n@example.com" --name "key-$n" --type secret --expires-at "$ends" || return
+    done
+    while [ "$(date -u +%FT%TZ)" \< "$ends" ]; do sleep 1; done
+}
+it 'many keys end' many_keys_end
+it 'they are expired' systemctl start keyrota@expire-keys
+it 'OpenSMTPD takes what their owners are told' systemctl start keyrota@notify-owners
+have_come() { [ "$(count /home/keeper/kept/new -type f)" -ge "$people" ]; }
+it 'each owner has a message' within_a_minute have_come
+it 'no message is left' is "$(as_keyrota keyrota mail queue --json)" '[]'
 it 'no unit has failed' is "$(systemctl list-units --state=failed --plain --no-legend 'keyrota*')" ''
 it 'doctor finds nothing that fails' as_keyrota keyrota doctor
 it 'bash reads the completion' bash -n /usr/share/bash-completion/completions/keyrota

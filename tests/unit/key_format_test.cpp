@@ -69,7 +69,7 @@ TEST(KeyFormat, RefusesWhatIsNotOfTheFormat) {
 TEST(KeyFormat, NewSecretsAreValidAndDiffer) {
     std::set<std::string> seen;
     for (int i = 0; i < 1000; ++i) {
-        const std::string secret = make_secret("sk_live_");
+        const std::string secret(make_secret("sk_live_"));
         EXPECT_EQ(secret.size(), 8 + kSecretRandomLength + kSecretChecksumLength);
         EXPECT_EQ(secret.substr(0, 8), "sk_live_");
         EXPECT_TRUE(has_valid_checksum(secret));

@@ -153,9 +153,9 @@ TEST_F(SinkTest, TheNextDeliveryToAFamilyReplacesItsFileWhole) {
     EXPECT_EQ(sink->deliver({second}).at(0).kind, Kind::delivered);
     EXPECT_EQ(sink->deliver({second}).at(0).kind, Kind::delivered);  // the same token again
     EXPECT_THAT(names(), ElementsAre("key-5.json"));
-    EXPECT_THAT(text_of(secrets_ / "key-5.json"), HasSubstr(next.text()));
+    EXPECT_THAT(text_of(secrets_ / "key-5.json"), HasSubstr(std::string(next.text())));
     std::string old{std::istreambuf_iterator<char>(reader), {}};
-    EXPECT_THAT(old, HasSubstr(secret_.text()));
+    EXPECT_THAT(old, HasSubstr(std::string(secret_.text())));
 }
 
 TEST_F(SinkTest, ManyFilesAreDeliveredTogetherEachOnce) {
@@ -236,7 +236,7 @@ TEST_F(SinkTest, AProgramGetsTheSecretOnItsInputAndTheRestAsVariables) {
               Kind::delivered);
     ASSERT_EQ(::unsetenv("KEYROTA_PARENTS_PASSWORD"), 0);
     const std::string seen = noted();
-    EXPECT_THAT(seen, StartsWith(secret_.text() + "\nan argument\n"));
+    EXPECT_THAT(seen, StartsWith(std::string(secret_.text()) + "\nan argument\n"));
     for (const char* variable :
          {"KEYROTA_TOKEN=t5", "KEYROTA_KEY_ID=1005", "KEYROTA_PREDECESSOR_ID=5",
           "KEYROTA_LINEAGE_ID=5", "KEYROTA_NAME=billing \"prod\"", "KEYROTA_ENVIRONMENT=production",
@@ -271,7 +271,7 @@ TEST_F(SinkTest, AnyOtherExitStatusRefusesWithTheFirstLineOfItsErrors) {
 }
 
 TEST_F(SinkTest, NoSecretStandsInTheWords) {
-    const std::string piece = secret_.text().substr(10, 12);
+    const std::string piece(secret_.text().substr(10, 12));
     for (const std::string& line :
          {std::string("read s; echo bad: $s >&2"), std::string("echo token hunter2 >&2"),
           "echo at " + piece + " >&2", std::string("echo sk_test_0123456789abcdefghijklmn >&2")}) {
@@ -356,9 +356,9 @@ TEST_F(SinkTest, TheProgramsOfTheDocumentationHandTheSecretOnAndShowItToNobody) 
         fs::remove(input);
         const SinkAnswer answer = delivered_by(options);
         EXPECT_EQ(answer.kind, Kind::delivered) << answer.words;
-        EXPECT_THAT(noted(), HasSubstr(secret_.text()));
+        EXPECT_THAT(noted(), HasSubstr(std::string(secret_.text())));
         EXPECT_THAT(text_of(calls), Not(IsEmpty()));
-        EXPECT_THAT(text_of(calls), Not(HasSubstr(secret_.text())));
+        EXPECT_THAT(text_of(calls), Not(HasSubstr(std::string(secret_.text()))));
     }
     EXPECT_EQ(shown, 3);
 }

@@ -143,7 +143,7 @@ void print(const ChangeReport& report, KeyAction action, bool dry_run, std::ostr
 void print_json(const ChangeReport& report, KeyAction action, bool dry_run, std::ostream& out) {
     Facts facts;
     facts.add("change", std::string(name_of(action)));
-    facts.add("dry_run", Json{dry_run ? "true" : "false"});
+    facts.add("dry_run", dry_run);
     facts.add("selected", report.selected);
     facts.add("changed", report.changed);
     facts.add("unchanged", report.unchanged);

@@ -116,7 +116,7 @@ ExitCode keys_create(const Config& config, const NewKey& key, Format format, std
 
     Facts facts = key_facts(row);
     if (format == Format::json) {
-        facts.add("secret", secret.text());
+        facts.add("secret", std::string(secret.text()));
         out << facts.json() << "\n";
     } else {
         print_created(facts, row, secret, out);

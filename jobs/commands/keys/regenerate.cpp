@@ -114,7 +114,7 @@ void print_text(const Regenerated& done, bool has_overlap, std::ostream& out) {
 void print_json(const Regenerated& done, std::ostream& out) {
     Facts facts = key_facts(done.facts);
     facts.add("predecessor_ends_at", done.predecessor_ends_at);
-    facts.add("secret", done.successor.secret.text());
+    facts.add("secret", std::string(done.successor.secret.text()));
     out << facts.json() << "\n";
 }
 

@@ -72,10 +72,6 @@ Row owner_row(Session& session, std::int64_t owner_id) {
                                           {"limit", std::monostate{}}});
 }
 
-std::string yes_or_no(const Row& row) {
-    return row.int64("active") != 0 ? "yes" : "no";
-}
-
 Facts facts_of(const Row& row) {
     Facts facts;
     facts.add("owner_id", row.int64("owner_id"));
@@ -83,7 +79,7 @@ Facts facts_of(const Row& row) {
     facts.add("email", text_cell(row, "email"));
     facts.add("team", text_cell(row, "team"));
     facts.add("time_zone", row.text("time_zone"));
-    facts.add("active", yes_or_no(row));
+    facts.add("active", flag_cell(row, "active"));
     facts.add("fallback", text_cell(row, "fallback"));
     facts.add("created_at", instant_cell(row, "created_at"));
     facts.add("keys", row.int64("keys"));
@@ -154,7 +150,7 @@ ExitCode owners_list(const Config& config, const OwnerFilter& filter, Format for
                      is_cut = shown && listing.rows_total() == *shown;
                      if (is_cut) return;
                      listing.row({row.int64("owner_id"), row.text("name"), text_cell(row, "email"),
-                                  text_cell(row, "team"), row.text("time_zone"), yes_or_no(row),
+                                  text_cell(row, "team"), row.text("time_zone"), flag_cell(row, "active"),
                                   row.int64("keys"), row.int64("findings"),
                                   text_cell(row, "fallback"), instant_cell(row, "created_at")});
                  });

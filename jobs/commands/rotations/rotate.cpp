@@ -196,7 +196,7 @@ void print_json(const RotateReport& report, bool dry_run, std::ostream& out) {
         troubles += (troubles.empty() ? "" : ", ") + facts.json();
     }
     Facts facts;
-    facts.add("dry_run", Json{dry_run ? "true" : "false"});
+    facts.add("dry_run", dry_run);
     facts.add("selected", report.selected);
     facts.add("rotating", static_cast<std::int64_t>(report.rotating.size()));
     facts.add("delivered", report.delivered);

@@ -37,17 +37,13 @@ Cell overlap_cell(const Row& row) {
     return overlap ? Cell(to_string(std::chrono::microseconds(*overlap))) : Cell();
 }
 
-std::string yes_or_no(const Row& row, std::string_view column) {
-    return row.int64(column) != 0 ? "yes" : "no";
-}
-
 Facts facts_of(const Row& row) {
     Facts facts;
     facts.add("key_id", row.int64("key_id"));
     facts.add("key", text_cell(row, "masked"));
     for (const char* name : {"name", "owner", "reason", "state"})
         facts.add(name, text_cell(row, name));
-    facts.add("held", yes_or_no(row, "held"));
+    facts.add("held", flag_cell(row, "held"));
     facts.add("successor_id", number_cell(row, "successor_id"));
     facts.add("sink", text_cell(row, "sink"));
     facts.add("overlap", overlap_cell(row));
@@ -245,7 +241,7 @@ ExitCode rotations_list(const Config& config, const RotationFilter& filter, Form
                                   text_cell(row, "name"),
                                   row.text("reason"),
                                   row.text("state"),
-                                  yes_or_no(row, "held"),
+                                  flag_cell(row, "held"),
                                   number_cell(row, "successor_id"),
                                   text_cell(row, "sink"),
                                   row.int64("tries"),

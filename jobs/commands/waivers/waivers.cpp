@@ -169,7 +169,7 @@ ExitCode waivers_add(const Config& config, const WaiverWishes& wishes, Format fo
     const Row row = session.one(sql::waiver_reach, {{"waiver_id", waiver_id}});
     if (format == Format::json) {
         Facts facts = facts_of(row);
-        facts.add("dry_run", Json{wishes.dry_run ? "true" : "false"});
+        facts.add("dry_run", wishes.dry_run);
         out << facts.json() << "\n";
         return ExitCode::done;
     }
@@ -214,7 +214,7 @@ ExitCode waivers_list(const Config& config, bool all, Format format, std::ostrea
         listing.row({row.text("name"), row.text("state"), row.text("checks"), row.text("keys"),
                      row.int64("findings"), instant_cell(row, "expires_at"),
                      row.text("approved_by"), row.text("reason"), row.text("requested_by"),
-                     row.text("source"), Json{matches ? "true" : "false"},
+                     row.text("source"), matches,
                      json_cell(row, "match_json"), json_cell(row, "except_json"),
                      instant_cell(row, "created_at"), instant_cell(row, "ended_at"),
                      text_cell(row, "ended_why")});
