@@ -72,8 +72,8 @@ Pipe make_pipe(const std::string& program) {
     return made;
 }
 
-// Ready to be read to its end. What holds a secret is short and goes into a pipe, which never reaches a swap device; what a
-// pipe might not hold at once, into a file in memory.
+// Ready to be read to its end. What holds a secret is short and goes into a pipe, which never
+// reaches a swap device; what a pipe might not hold at once, into a file in memory.
 Descriptor input_of(const std::string& program, std::string_view text) {
     if (text.size() <= PIPE_BUF) {
         Pipe pipe = make_pipe(program);

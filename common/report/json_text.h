@@ -7,10 +7,11 @@
 
 namespace keyrota {
 
-/// A JSON object as the text of a jsonb parameter.
-inline std::string json_text(const Poco::JSON::Object& object) {
+/// A JSON object or array as the text of a jsonb parameter.
+template <class ObjectOrArray>
+std::string json_text(const ObjectOrArray& json) {
     std::ostringstream text;
-    object.stringify(text);
+    json.stringify(text);
     return text.str();
 }
 

@@ -8,8 +8,9 @@
 
 namespace keyrota {
 
-/// Sets memory aside that never reaches a swap device or a core dump. Once, at the start; without it, or where the operating
-/// system refuses to lock so much (`ulimit -l`), a LockedText is wiped all the same.
+/// Sets memory aside that never reaches a swap device or a core dump. Once, at the start; without
+/// it, or where the operating system refuses to lock so much (`ulimit -l`), a LockedText is wiped
+/// all the same.
 inline void set_locked_memory_aside() {
     constexpr std::size_t kBytes = 256 * 1024;  // a batch of secrets takes an eighth of it
     constexpr std::size_t kSmallest = 64;
@@ -36,8 +37,8 @@ struct LockedMemory {
     friend bool operator==(const LockedMemory&, const LockedMemory&) { return true; }
 };
 
-/// A text that holds a secret: wherever it grows, moves or ends, it leaves nothing behind. Up to 15 characters would stand in
-/// the object itself; a secret has more.
+/// A text that holds a secret: wherever it grows, moves or ends, it leaves nothing behind. Up to 15
+/// characters would stand in the object itself; a secret has more.
 using LockedText = std::basic_string<char, std::char_traits<char>, LockedMemory<char>>;
 
 }  // namespace keyrota

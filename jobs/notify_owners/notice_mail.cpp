@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <map>
 #include <set>
 #include <sstream>
 
@@ -30,11 +29,12 @@ KeyInMail key_of(const Row& row) {
     return key;
 }
 
-std::map<std::int64_t, KeyInMail> keys_of(Session& session, const std::vector<Row>& things,
-                                          Timestamp as_of) {
+}  // namespace
+
+KeysInMail keys_in_mail(Session& session, const std::vector<Row>& things, Timestamp as_of) {
     std::set<std::int64_t> ids;
     for (const Row& row : things) ids.insert(row.int64("key_id"));
-    std::map<std::int64_t, KeyInMail> keys;
+    KeysInMail keys;
     for (const Row& row :
          session.rows(sql::keys_in_mail,
                       {{"ids", fmt::format("{{{}}}", fmt::join(ids, ","))}, {"as_of", as_of}}))
@@ -42,14 +42,11 @@ std::map<std::int64_t, KeyInMail> keys_of(Session& session, const std::vector<Ro
     return keys;
 }
 
-}  // namespace
-
-NoticeMail notice_mail(Session& session, const Config& config, const std::vector<Row>& things,
+NoticeMail notice_mail(const Config& config, const std::vector<Row>& things, const KeysInMail& keys,
                        Timestamp as_of) {
     NoticeMail mail{.as_of = as_of,
                     .operator_address = config.notify.operator_address,
                     .link = config.notify.link};
-    const std::map<std::int64_t, KeyInMail> keys = keys_of(session, things, as_of);
     for (const Row& row : things) {
         NoticeInMail notice{.check_id = row.text("check_id"),
                             .detail = row.text("detail"),

@@ -1,3 +1,4 @@
--- Somebody who had many messages today has the rest of them in the next digest.
-update keyrota.notice set not_before_at = keyrota.instant(:not_before_at), at_once = false
- where recipient = :recipient and state = 'waiting' and not_before_at <= keyrota.instant(:as_of)
+-- Who had many messages today has the rest of them in the next digest.
+update keyrota.notice n set not_before_at = keyrota.instant(p.not_before_us), at_once = false
+  from jsonb_to_recordset(cast(:postponed as jsonb)) as p (recipient text, not_before_us bigint)
+ where n.recipient = p.recipient and n.state = 'waiting' and n.not_before_at <= keyrota.instant(:as_of)

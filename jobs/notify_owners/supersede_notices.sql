@@ -1,8 +1,8 @@
--- What of a recipient's notices is no longer so, or is told by a later one, is not told any more; nor is the end of something of
+-- What of these recipients' notices is no longer so, or is told by a later one, is not told any more; nor is the end of something of
 -- which nobody heard.
 update keyrota.notice n
    set state = 'superseded'
- where n.recipient = :recipient and n.state in ('observed', 'waiting')
+ where n.recipient = any (array(select jsonb_array_elements_text(cast(:recipients as jsonb)))) and n.state in ('observed', 'waiting')
    and (not exists (
             select from keyrota.finding f
              where f.key_id = n.key_id and f.uid = n.finding_uid and f.episode = n.episode

@@ -89,7 +89,8 @@ ExitCode mail_preview(const Config& config, const std::string& about,
         row.add("reason", recipient->reason);
     }
     const Row installation = session.one(kInstallationNow);
-    NoticeMail mail = notice_mail(session, config, open, installation.instant("now"));
+    const Timestamp now = installation.instant("now");
+    NoticeMail mail = notice_mail(config, open, keys_in_mail(session, open, now), now);
     mail.recipient = recipient->address;
     mail.recipient_name = recipient->name;
     mail.time_zone = recipient->time_zone;
