@@ -1,4 +1,4 @@
-#include "commands/audit.h"
+#include "commands/audit/audit.h"
 #include "command_line/commands.h"
 
 namespace keyrota {

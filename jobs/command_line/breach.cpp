@@ -1,4 +1,4 @@
-#include "commands/breach.h"
+#include "commands/breach/breach.h"
 
 #include "command_line/commands.h"
 #include "commands/leaver.h"

@@ -1,4 +1,4 @@
-#include "commands/cron.h"
+#include "commands/cron/cron.h"
 #include "command_line/commands.h"
 
 namespace keyrota {

@@ -1,6 +1,6 @@
-#include "commands/findings.h"
+#include "commands/findings/findings.h"
 #include "command_line/commands.h"
-#include "commands/explain.h"
+#include "commands/explain/explain.h"
 
 namespace keyrota {
 namespace {

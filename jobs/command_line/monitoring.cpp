@@ -1,6 +1,6 @@
 #include "command_line/commands.h"
-#include "commands/doctor.h"
-#include "commands/status.h"
+#include "commands/doctor/doctor.h"
+#include "commands/status/status.h"
 #include "report/colour.h"
 
 namespace keyrota {

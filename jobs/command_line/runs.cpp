@@ -3,8 +3,8 @@
 #include "catalog.h"
 #include "command_line/commands.h"
 #include "commands/plan.h"
-#include "commands/run.h"
-#include "commands/runs.h"
+#include "commands/run/run.h"
+#include "commands/runs/runs.h"
 
 namespace keyrota {
 namespace {

@@ -1,4 +1,4 @@
-#include "commands/sample.h"
+#include "commands/sample/sample.h"
 #include "command_line/commands.h"
 #include "policy/policy.h"
 #include "postgres/database.h"

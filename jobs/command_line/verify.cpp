@@ -1,4 +1,4 @@
-#include "commands/verify.h"
+#include "commands/verify/verify.h"
 
 #include <unistd.h>
 

@@ -4,7 +4,7 @@
 #include <fmt/ostream.h>
 
 #include "catalog.h"
-#include "commands/run_report.h"
+#include "commands/run/run_report.h"
 #include "error/print_error.h"
 #include "report/escape.h"
 #include "report/listing.h"

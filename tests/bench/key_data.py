@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 # What must be gone while the tables are filled, in the order in which it can be made again: as `keyrota sample load` does.
-KEY_INDEXES = (Path(__file__).resolve().parents[2] / "jobs/commands/sample_key_indexes.sql").read_text()
+KEY_INDEXES = (Path(__file__).resolve().parents[2] / "jobs/commands/sample/sample_key_indexes.sql").read_text()
 
 OWNERS = """
 insert into keyrota.owner (name, email, time_zone)

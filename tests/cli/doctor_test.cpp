@@ -8,7 +8,7 @@
 
 #include <fstream>
 
-#include "commands/examinations.h"
+#include "commands/doctor/examinations.h"
 #include "secret/signing_key.h"
 #include "support/program.h"
 

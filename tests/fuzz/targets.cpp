@@ -10,13 +10,13 @@
 #include <stdexcept>
 
 #include "anomaly/detector.h"
+#include "commands/breach/secret_alert.h"
 #include "commands/import/import_map.h"
 #include "commands/import/key_row.h"
 #include "commands/import/records.h"
 #include "commands/ingest/call.h"
 #include "commands/ingest/log_lines.h"
 #include "commands/ingest/log_record.h"
-#include "commands/secret_alert.h"
 #include "config/load.h"
 #include "error/error.h"
 #include "notify/render.h"

@@ -12,7 +12,7 @@
 #include <sstream>
 #include <thread>
 
-#include "commands/breach.h"
+#include "commands/breach/breach.h"
 #include "commands/leaver.h"
 #include "commands/rotations/rotate.h"
 #include "commands/rotations/rotations.h"

@@ -1,7 +1,7 @@
 #include <sstream>
 
-#include "commands/sample.h"
-#include "commands/sample_data.h"
+#include "commands/sample/sample.h"
+#include "commands/sample/sample_data.h"
 #include "error/error.h"
 #include "secret/key_format.h"
 #include "support/database.h"

@@ -6,7 +6,7 @@
 #include <functional>
 #include <set>
 
-#include "commands/sample_data.h"
+#include "commands/sample/sample_data.h"
 #include "secret/key_format.h"
 
 namespace keyrota {

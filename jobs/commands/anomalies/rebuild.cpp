@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "commands/run.h"
+#include "commands/run/run.h"
 #include "jobs_sql.h"
 #include "postgres/database.h"
 #include "postgres/lease.h"

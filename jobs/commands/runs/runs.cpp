@@ -1,4 +1,4 @@
-#include "commands/runs.h"
+#include "commands/runs/runs.h"
 
 #include <fmt/format.h>
 

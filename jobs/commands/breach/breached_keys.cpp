@@ -1,4 +1,4 @@
-#include "commands/breached_keys.h"
+#include "commands/breach/breached_keys.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,9 +7,9 @@
 
 #include <cstring>
 
+#include "commands/breach/secret_alert.h"
 #include "commands/find_key.h"
 #include "commands/import/lines.h"
-#include "commands/secret_alert.h"
 #include "error/error.h"
 #include "jobs_sql.h"
 #include "report/escape.h"

@@ -1,4 +1,4 @@
-#include "commands/secret_alert.h"
+#include "commands/breach/secret_alert.h"
 
 #include <Poco/JSON/Object.h>
 #include <fcntl.h>

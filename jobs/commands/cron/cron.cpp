@@ -1,4 +1,4 @@
-#include "commands/cron.h"
+#include "commands/cron/cron.h"
 
 #include <fmt/format.h>
 #include <fmt/ostream.h>
@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "catalog.h"
-#include "commands/cron_files.h"
+#include "commands/cron/cron_files.h"
 #include "config/options.h"
 #include "error/error.h"
 #include "postgres/database.h"

@@ -1,4 +1,4 @@
-#include "commands/run_report.h"
+#include "commands/run/run_report.h"
 
 #include <Poco/JSON/Array.h>
 #include <fmt/format.h>

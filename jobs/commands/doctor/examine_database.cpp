@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "commands/examinations.h"
+#include "commands/doctor/examinations.h"
 #include "error/error.h"
 #include "jobs_sql.h"
 #include "policy/policy.h"

@@ -1,4 +1,4 @@
-#include "commands/status.h"
+#include "commands/status/status.h"
 
 #include <Poco/JSON/Array.h>
 #include <Poco/JSON/Object.h>
@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "commands/status_facts.h"
+#include "commands/status/status_facts.h"
 #include "finding/severity.h"
 #include "postgres/database.h"
 #include "report/colour.h"

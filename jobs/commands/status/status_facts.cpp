@@ -1,4 +1,4 @@
-#include "commands/status_facts.h"
+#include "commands/status/status_facts.h"
 
 #include <algorithm>
 #include <cmath>

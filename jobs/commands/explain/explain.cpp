@@ -1,4 +1,4 @@
-#include "commands/explain.h"
+#include "commands/explain/explain.h"
 
 #include <fmt/format.h>
 #include <fmt/ostream.h>
@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "commands/audit.h"
+#include "commands/audit/audit.h"
 #include "commands/find_key.h"
 #include "commands/key_facts.h"
 #include "commands/policy.h"

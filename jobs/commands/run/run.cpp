@@ -1,11 +1,11 @@
-#include "commands/run.h"
+#include "commands/run/run.h"
 
 #include <Poco/JSON/Array.h>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "catalog.h"
-#include "commands/run_report.h"
+#include "commands/run/run_report.h"
 #include "error/error.h"
 #include "error/print_error.h"
 #include "log/log.h"

@@ -9,7 +9,7 @@
 #include <cstring>
 #include <fstream>
 
-#include "commands/examinations.h"
+#include "commands/doctor/examinations.h"
 #include "error/error.h"
 #include "postgres/database.h"
 #include "sink/sink.h"

@@ -1,4 +1,4 @@
-#include "commands/doctor.h"
+#include "commands/doctor/doctor.h"
 
 #include <fmt/format.h>
 #include <fmt/ostream.h>
@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <memory>
 
-#include "commands/examinations.h"
+#include "commands/doctor/examinations.h"
 #include "error/error.h"
 #include "postgres/cluster.h"
 #include "postgres/database.h"

@@ -1,4 +1,4 @@
-#include "commands/findings.h"
+#include "commands/findings/findings.h"
 
 #include <Poco/JSON/Object.h>
 #include <Poco/JSON/Parser.h>

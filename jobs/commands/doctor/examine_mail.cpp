@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "commands/examinations.h"
+#include "commands/doctor/examinations.h"
 #include "notify/transport.h"
 
 namespace keyrota {

@@ -1,4 +1,4 @@
-#include "commands/cron_files.h"
+#include "commands/cron/cron_files.h"
 
 #include <fmt/format.h>
 

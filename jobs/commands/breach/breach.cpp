@@ -1,4 +1,4 @@
-#include "commands/breach.h"
+#include "commands/breach/breach.h"
 
 #include <fmt/format.h>
 #include <fmt/ostream.h>
@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "audit/audit.h"
-#include "commands/breached_keys.h"
+#include "commands/breach/breached_keys.h"
 #include "commands/confirm.h"
 #include "error/error.h"
 #include "jobs_sql.h"

@@ -1,4 +1,4 @@
-#include "commands/sample_data.h"
+#include "commands/sample/sample_data.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <chrono>
 #include <iterator>
 
-#include "commands/sample_names.h"
+#include "commands/sample/sample_names.h"
 #include "secret/key_format.h"
 
 namespace keyrota {

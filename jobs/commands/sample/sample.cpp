@@ -1,4 +1,4 @@
-#include "commands/sample.h"
+#include "commands/sample/sample.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "audit/audit.h"
-#include "commands/sample_data.h"
+#include "commands/sample/sample_data.h"
 #include "error/error.h"
 #include "jobs_sql.h"
 #include "postgres/copy.h"

@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "commands/breach.h"
+#include "commands/breach/breach.h"
 #include "postgres/session.h"
 
 namespace keyrota {

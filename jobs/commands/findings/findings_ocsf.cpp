@@ -6,7 +6,7 @@
 
 #include <array>
 
-#include "commands/findings.h"
+#include "commands/findings/findings.h"
 #include "finding/control.h"
 #include "jobs_sql.h"
 #include "notify/advice.h"
