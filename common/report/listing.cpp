@@ -111,6 +111,13 @@ void Listing::end() {
     if (format_ == Format::text && widths_.empty() && rows_total_ > 0) write_table_head();
 }
 
+void Listing::end(const char* nothing, bool is_cut) {
+    end();
+    if (format_ != Format::text) return;
+    if (rows_total_ == 0) out_ << nothing << "\n";
+    if (is_cut) out_ << "\nThese are the first " << rows_total_ << "; --limit 0 shows all.\n";
+}
+
 void Listing::write_table_head() {
     std::vector<std::string> heads;
     for (const Column& column : columns_)

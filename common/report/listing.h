@@ -41,6 +41,9 @@ class Listing {
     void row(std::vector<Cell> cells);
     /// What is still held back; nothing can be added after.
     void end();
+    /// The same, and a word for people: `nothing` ("no keys") where there are no rows, and that a
+    /// limit cut the list off.
+    void end(const char* nothing, bool is_cut = false);
 
     std::int64_t rows_total() const { return rows_total_; }
 

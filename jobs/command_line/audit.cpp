@@ -1,4 +1,4 @@
-#include "commands/audit/audit.h"
+#include "commands/audit_trail/audit.h"
 #include "command_line/commands.h"
 
 namespace keyrota {

@@ -65,9 +65,7 @@ ExitCode alerts_list(const Config& config, const AlertHolder& holder, Format for
                          row.instant("updated_at"), number_cell(row, "owner_id"),
                          number_cell(row, "key_id"), Json{row.text("settings")}});
         });
-    listing.end();
-    if (format == Format::text && listing.rows_total() == 0)
-        out << "no settings: the policy holds for all\n";
+    listing.end("no settings: the policy holds for all");
     return ExitCode::done;
 }
 

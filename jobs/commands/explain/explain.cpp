@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "commands/audit/audit.h"
+#include "commands/audit_trail/audit.h"
 #include "commands/find_key.h"
 #include "commands/key_facts.h"
 #include "commands/policy.h"

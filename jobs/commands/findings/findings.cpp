@@ -229,10 +229,7 @@ ExitCode findings_list(const Config& config, const FindingFilter& filter, Format
                          text_cell(row, "resolution"),
                          Json{row.text("evidence")}});
         });
-    listing.end();
-    if (format == Format::text && listing.rows_total() == 0) out << "no findings\n";
-    if (format == Format::text && is_cut)
-        fmt::print(out, "\nThese are the first {}; --limit 0 shows all.\n", *limit);
+    listing.end("no findings", is_cut);
     return is_over ? ExitCode::findings : ExitCode::done;
 }
 

@@ -103,10 +103,7 @@ ExitCode mail_queue(const Config& config, const std::string& state, std::int64_t
                          : is_text      ? Cell(shortened(for_terminal(answer), kSubjectWidth))
                                         : Cell(answer)});
         });
-    listing.end();
-    if (format == Format::text && listing.rows_total() == 0) out << "no messages\n";
-    if (rows && listing.rows_total() == *rows && format == Format::text)
-        fmt::print(out, "\nThese are the first {}; --limit 0 shows all.\n", *rows);
+    listing.end("no messages", rows && listing.rows_total() == *rows);
     return ExitCode::done;
 }
 

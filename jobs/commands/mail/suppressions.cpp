@@ -43,8 +43,7 @@ ExitCode suppressions_list(const Config& config, Format format, std::ostream& ou
         listing.row({row.text("address"), instant_cell(row, "suppressed_at"), row.int64("failures"),
                      instant_cell(row, "last_failure_at"), row.text("added_by"),
                      row.text("reason")});
-    listing.end();
-    if (format == Format::text && listing.rows_total() == 0) out << "no address is suppressed\n";
+    listing.end("no address is suppressed");
     return ExitCode::done;
 }
 

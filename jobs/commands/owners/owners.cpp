@@ -154,10 +154,7 @@ ExitCode owners_list(const Config& config, const OwnerFilter& filter, Format for
                                   row.int64("keys"), row.int64("findings"),
                                   text_cell(row, "fallback"), instant_cell(row, "created_at")});
                  });
-    listing.end();
-    if (format == Format::text && listing.rows_total() == 0) out << "no owners\n";
-    if (format == Format::text && is_cut)
-        fmt::print(out, "\nThese are the first {}; --limit 0 shows all.\n", *shown);
+    listing.end("no owners", is_cut);
     return ExitCode::done;
 }
 

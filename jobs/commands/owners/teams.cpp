@@ -142,10 +142,7 @@ ExitCode teams_list(const Config& config, std::optional<std::int64_t> limit, For
                                   text_cell(row, "security_email"), text_cell(row, "webhook"),
                                   row.int64("owners"), row.int64("keys"), row.int64("findings")});
                  });
-    listing.end();
-    if (format == Format::text && listing.rows_total() == 0) out << "no teams\n";
-    if (format == Format::text && is_cut)
-        fmt::print(out, "\nThese are the first {}; --limit 0 shows all.\n", *shown);
+    listing.end("no teams", is_cut);
     return ExitCode::done;
 }
 

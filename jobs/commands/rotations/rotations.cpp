@@ -257,8 +257,7 @@ ExitCode rotations_list(const Config& config, const RotationFilter& filter, Form
                                   instant_cell(row, "successor_last_used_at"),
                                   row.text("token")});
                  });
-    listing.end();
-    if (format == Format::text && listing.rows_total() == 0) out << "no rotations\n";
+    listing.end("no rotations");
     return ExitCode::done;
 }
 

@@ -93,8 +93,7 @@ ExitCode runs_list(const Config& config, const std::string& job, std::int64_t li
                                   instant_cell(row, "as_of"), number_cell(row, "planned"),
                                   text_cell(row, "message")});
                  });
-    listing.end();
-    if (format == Format::text && listing.rows_total() == 0) out << "no runs\n";
+    listing.end("no runs");
     return ExitCode::done;
 }
 

@@ -135,8 +135,7 @@ ExitCode show_top(Session& session, const UsageQuestion& question, const Window&
         listing.row(with_figures({row.int64("key_id"), row.text("name"), row.text("prefix"),
                                   row.text("hint"), instant_cell(row, "last_used_at")},
                                  figures_of(row)));
-    listing.end();
-    if (format == Format::text && listing.rows_total() == 0) out << "no use in this time\n";
+    listing.end("no use in this time");
     return ExitCode::done;
 }
 

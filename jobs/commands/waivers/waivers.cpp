@@ -219,9 +219,8 @@ ExitCode waivers_list(const Config& config, bool all, Format format, std::ostrea
                      instant_cell(row, "created_at"), instant_cell(row, "ended_at"),
                      text_cell(row, "ended_why")});
     }
-    listing.end();
+    listing.end("no waivers");
     if (format != Format::text) return ExitCode::done;
-    if (listing.rows_total() == 0) out << "no waivers\n";
     for (const std::string& name : unmatched) fmt::print(out, "{} matches no key\n", name);
     print_file_news(session, config, now, out);
     return ExitCode::done;

@@ -4,7 +4,7 @@
 #include <sstream>
 
 #include "audit/head.h"
-#include "commands/audit/audit.h"
+#include "commands/audit_trail/audit.h"
 #include "commands/find_key.h"
 #include "jobs_sql.h"
 #include "postgres/cursor.h"

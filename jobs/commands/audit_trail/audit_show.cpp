@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <map>
 
-#include "commands/audit/audit.h"
+#include "commands/audit_trail/audit.h"
 #include "commands/find_key.h"
 #include "error/error.h"
 #include "jobs_sql.h"
