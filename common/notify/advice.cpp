@@ -83,7 +83,7 @@ const std::vector<Advice>& table() {
          "the key is not retired, and you are reminded weekly."},
         {"KEY-BREACHED",
          "{key} was breached",
-         "Its secret is known to others. It was switched off at once.",
+         "Its secret is known to others. It was ended at once, for good.",
          {kNewKey,
           {"Look for what was done with it.", "keyrota audit show {key_id}"},
           {"Then say that you know of it.", "keyrota findings list --check KEY-BREACHED"}},
