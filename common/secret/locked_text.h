@@ -12,7 +12,8 @@ namespace keyrota {
 /// it, or where the operating system refuses to lock so much (`ulimit -l`), a LockedText is wiped
 /// all the same.
 inline void set_locked_memory_aside() {
-    constexpr std::size_t kBytes = 256 * 1024;  // a batch of secrets takes an eighth of it
+    constexpr std::size_t kBytes =
+        std::size_t{256} * 1024;  // a batch of secrets takes an eighth of it
     constexpr std::size_t kSmallest = 64;
     CRYPTO_secure_malloc_init(kBytes, kSmallest);
 }

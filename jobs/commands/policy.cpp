@@ -101,8 +101,7 @@ Json rules_json(const KeyPolicy& policy) {
     bool is_decided = false;
     for (const RuleVerdict& verdict : policy.verdicts) {
         const bool holds = verdict.rule == policy.rule;
-        listing.row(
-            {verdict.rule, holds, why(policy, verdict, is_decided)});
+        listing.row({verdict.rule, holds, why(policy, verdict, is_decided)});
         is_decided = is_decided || holds;
     }
     listing.end();

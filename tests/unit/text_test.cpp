@@ -92,7 +92,8 @@ TEST(KeyFormat, ATextThatMayHoldASecretIsKnownByItsForm) {
     EXPECT_TRUE(may_hold_secret("--name=" + std::string(make_secret("pk_live_"))));
     EXPECT_TRUE(may_hold_secret("key sk_test_" + twenty + " in a text"));
     EXPECT_TRUE(may_hold_secret("sk_live_x sk_live_" + twenty));
-    EXPECT_TRUE(may_hold_secret("--x=" + std::string(make_secret("other_")))) << "its checksum says it";
+    EXPECT_TRUE(may_hold_secret("--x=" + std::string(make_secret("other_"))))
+        << "its checksum says it";
 
     EXPECT_FALSE(may_hold_secret("sk_live_" + twenty.substr(1)));
     EXPECT_FALSE(may_hold_secret("sk_live_...abcd"));

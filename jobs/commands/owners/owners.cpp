@@ -141,19 +141,20 @@ ExitCode owners_list(const Config& config, const OwnerFilter& filter, Format for
                      {"created_at", Shown::data}});
     bool is_cut = false;
     Transaction reading(session);
-    for_each_row(session, sql::owners_list,
-                 {{"owner_id", std::monostate{}},
-                  {"team_id", team_id},
-                  {"active", active},
-                  {"limit", rows_needed}},
-                 [&](const Row& row) {
-                     is_cut = shown && listing.rows_total() == *shown;
-                     if (is_cut) return;
-                     listing.row({row.int64("owner_id"), row.text("name"), text_cell(row, "email"),
-                                  text_cell(row, "team"), row.text("time_zone"), flag_cell(row, "active"),
-                                  row.int64("keys"), row.int64("findings"),
-                                  text_cell(row, "fallback"), instant_cell(row, "created_at")});
-                 });
+    for_each_row(
+        session, sql::owners_list,
+        {{"owner_id", std::monostate{}},
+         {"team_id", team_id},
+         {"active", active},
+         {"limit", rows_needed}},
+        [&](const Row& row) {
+            is_cut = shown && listing.rows_total() == *shown;
+            if (is_cut) return;
+            listing.row({row.int64("owner_id"), row.text("name"), text_cell(row, "email"),
+                         text_cell(row, "team"), row.text("time_zone"), flag_cell(row, "active"),
+                         row.int64("keys"), row.int64("findings"), text_cell(row, "fallback"),
+                         instant_cell(row, "created_at")});
+        });
     listing.end("no owners", is_cut);
     return ExitCode::done;
 }

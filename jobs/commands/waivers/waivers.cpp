@@ -214,10 +214,9 @@ ExitCode waivers_list(const Config& config, bool all, Format format, std::ostrea
         listing.row({row.text("name"), row.text("state"), row.text("checks"), row.text("keys"),
                      row.int64("findings"), instant_cell(row, "expires_at"),
                      row.text("approved_by"), row.text("reason"), row.text("requested_by"),
-                     row.text("source"), matches,
-                     json_cell(row, "match_json"), json_cell(row, "except_json"),
-                     instant_cell(row, "created_at"), instant_cell(row, "ended_at"),
-                     text_cell(row, "ended_why")});
+                     row.text("source"), matches, json_cell(row, "match_json"),
+                     json_cell(row, "except_json"), instant_cell(row, "created_at"),
+                     instant_cell(row, "ended_at"), text_cell(row, "ended_why")});
     }
     listing.end("no waivers");
     if (format != Format::text) return ExitCode::done;
