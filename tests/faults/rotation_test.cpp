@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -209,6 +211,10 @@ TEST_F(RotationFaults, ACrashWithTheSecretInHandLeavesNoCoreDump) {
 }
 
 TEST_F(RotationFaults, TheMemoryThatHoldsTheSecretIsNeverSwappedOut) {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_MEMLOCK, &limit);
+    if (::geteuid() != 0 && limit.rlim_cur < 256 * 1024)
+        GTEST_SKIP() << "this user may not lock so much (ulimit -l)";
     given_script(fmt::format("cat > {}; grep VmLck /proc/$PPID/status > {}\n", took(),
                              (scratch().path() / "locked").string()));
     given_requested(1);

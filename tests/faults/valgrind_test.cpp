@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <regex>
+
 #include "support/program.h"
 
 namespace keyrota::test {
@@ -21,7 +23,9 @@ TEST_F(Valgrind, TheMainJobUsesNoMemoryThatIsNotItsOwnOrNotSetAndLosesNone) {
     for (const std::string& word : keyrota_argv({"run", "expire-keys"})) argv.push_back(word);
     const Outcome outcome = test::run(argv, {.environment = environment()});
     EXPECT_EQ(outcome.exit_code, 0);
-    EXPECT_EQ(outcome.errors, "");
+    // It does not know mlock2, which OpenSSL tries before mlock, and says so: `--PID-- ...`.
+    // What it finds begins with `==PID==`.
+    EXPECT_EQ(std::regex_replace(outcome.errors, std::regex("--[0-9]+-- [^\n]*\n"), ""), "");
     EXPECT_EQ(number("select count(*) from keyrota.api_key_state where status = 'expired'"), 300);
 }
 
