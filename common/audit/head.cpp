@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
-#include <regex>
 #include <sstream>
 
 #include "common_sql.h"
@@ -20,6 +19,8 @@ namespace {
 constexpr std::string_view kName = "keyrota-head ";
 constexpr const char* kVersion = "v1";
 constexpr const char* kUnsigned = "-";
+constexpr std::string_view kBase64OrUnsigned =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-";
 constexpr std::size_t kSignatureBytes = 64;
 constexpr std::size_t kHashDigits = 64;
 
@@ -118,8 +119,7 @@ std::optional<AuditHead> find_head(std::string_view line) {
         throw Error(ExitCode::usage,
                     fmt::format("this is a head of another version of keyrota ({})", version));
     // In JSON a quotation mark follows.
-    static const std::regex not_base64("[^A-Za-z0-9+/=-].*");
-    signature = std::regex_replace(signature, not_base64, "");
+    signature = signature.substr(0, signature.find_first_not_of(kBase64OrUnsigned));
     const auto number = height_of(height);
     const auto instant = parse_timestamp(signed_at);
     const auto decoded = signature == kUnsigned ? std::string() : from_base64(signature);

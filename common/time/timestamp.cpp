@@ -1,12 +1,12 @@
 #include "time/timestamp.h"
 
+#include <Poco/RegularExpression.h>
 #include <date/date.h>
 #include <fmt/format.h>
 
 #include <array>
 #include <charconv>
 #include <limits>
-#include <regex>
 #include <sstream>
 
 namespace keyrota {
@@ -32,10 +32,10 @@ constexpr std::size_t kLongestInstant = 40;  // characters
 
 // What date::parse may be given: of anything else it takes fields for numbers that it never read.
 bool has_form(const std::string& text) {
-    static const std::regex form(
+    static const Poco::RegularExpression form(
         "\\d{4}-\\d{1,2}-\\d{1,2}"
         "(T\\d{1,2}:\\d{1,2}:\\d{1,2}(\\.\\d{1,6})?([+-]\\d{1,2}(:\\d\\d)?)?)?");
-    return std::regex_match(text, form);
+    return form.match(text);
 }
 
 std::optional<Timestamp> parse_as(const std::string& text, const char* format) {

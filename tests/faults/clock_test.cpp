@@ -27,7 +27,7 @@ class WrongClock : public ProgramTest, public ::testing::WithParamInterface<cons
   protected:
     void SetUp() override {
         ProgramTest::SetUp();
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef KEYROTA_SANITIZED
         GTEST_SKIP() << "AddressSanitizer lets no other library be loaded before its own";
 #endif
     }

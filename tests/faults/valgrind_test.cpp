@@ -13,7 +13,7 @@ namespace {
 class Valgrind : public ProgramTest {};
 
 TEST_F(Valgrind, TheMainJobUsesNoMemoryThatIsNotItsOwnOrNotSetAndLosesNone) {
-#if defined(__SANITIZE_ADDRESS__)
+#ifdef KEYROTA_SANITIZED
     GTEST_SKIP() << "valgrind cannot run what AddressSanitizer instruments";
 #endif
     given_keys(300, {.name = "due", .expires_at = kNow});

@@ -21,6 +21,7 @@
 
 #include "error/error.h"
 #include "postgres/process.h"
+#include "support/temporary_folder.h"
 
 namespace keyrota::test {
 namespace {
@@ -84,8 +85,7 @@ std::string mode_of(const fs::path& path) {
 class EmbeddedClusterTest : public ::testing::Test {
   protected:
     EmbeddedClusterTest() {
-        char name[] = "/tmp/keyrota-cluster-XXXXXX";
-        top_ = mkdtemp(name);
+        top_ = make_temporary_folder("keyrota-cluster");
         fs::permissions(top_, fs::perms(0755));
         data_dir_ = top_ / "data";
     }
@@ -121,8 +121,7 @@ class EmbeddedClusterTest : public ::testing::Test {
     }
     // Without fsync; what is about durability makes a cluster of its own.
     static void SetUpTestSuite() {
-        char name[] = "/tmp/keyrota-model-XXXXXX";
-        model_ = mkdtemp(name);
+        model_ = make_temporary_folder("keyrota-model");
         fs::permissions(model_, fs::perms(0755));
         EmbeddedCluster model(model_ / "data");
         model.create();

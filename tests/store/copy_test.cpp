@@ -304,7 +304,7 @@ TEST_F(CopyTest, AConnectionThatBreaksInTheMiddleIsADatabaseError) {
 }
 
 TEST_F(CopyTest, AMillionRowsPassWithoutBeingHeldInMemory) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef KEYROTA_SANITIZED
     GTEST_SKIP() << "the sanitizer keeps freed memory for a while";
 #endif
     const std::string padding(200, 'x');  // 200 MB in all

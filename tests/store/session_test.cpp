@@ -71,11 +71,11 @@ TEST_F(SessionTest, NeverShowsABoundValueInAnError) {
         {kMissing, {{"value", kSecret}}},
         {kStore, {{"value", kSecret}}},  // a parameter too few
     };
-    for (const auto& [statement, params] : refused) {
-        const Error error = error_of([&] { runner().execute(statement, params); });
-        EXPECT_EQ(error.code(), ExitCode::database) << statement.name;
-        EXPECT_THAT(error.what(), Not(HasSubstr("sk_live"))) << statement.name;
-        EXPECT_THAT(error.hint(), Not(HasSubstr("sk_live"))) << statement.name;
+    for (const auto& query : refused) {
+        const Error error = error_of([&] { runner().execute(query.first, query.second); });
+        EXPECT_EQ(error.code(), ExitCode::database) << query.first.name;
+        EXPECT_THAT(error.what(), Not(HasSubstr("sk_live"))) << query.first.name;
+        EXPECT_THAT(error.hint(), Not(HasSubstr("sk_live"))) << query.first.name;
     }
 }
 

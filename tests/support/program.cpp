@@ -14,6 +14,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include "support/temporary_folder.h"
+
 namespace keyrota::test {
 namespace {
 
@@ -196,9 +198,7 @@ Arguments keyrota_argv(const Arguments& arguments) {
 }
 
 Scratch::Scratch() {
-    char name[] = "/tmp/keyrota-scratch-XXXXXX";
-    if (::mkdtemp(name) == nullptr) throw std::runtime_error("no folder below /tmp");
-    path_ = name;
+    path_ = make_temporary_folder("keyrota-scratch");
     fs::permissions(path_, fs::perms(0755));  // the server of root runs as postgres
 }
 

@@ -14,6 +14,7 @@
 #include "policy/policy.h"
 #include "postgres/database.h"
 #include "support/postgres_programs.h"
+#include "support/temporary_folder.h"
 
 namespace keyrota::test {
 namespace {
@@ -36,8 +37,7 @@ Server& Server::instance() {
 }
 
 Server::Server() {
-    char name[] = "/tmp/keyrota-test-XXXXXX";
-    directory_ = ::mkdtemp(name);
+    directory_ = make_temporary_folder("keyrota-test");
     if (::geteuid() == 0 && std::system(fmt::format("chown postgres {}", directory_).c_str()) != 0)
         throw std::runtime_error("no system user postgres");
     // --no-sync, trust and -F are for tests only.

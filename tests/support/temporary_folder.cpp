@@ -1,0 +1,30 @@
+#include "support/temporary_folder.h"
+
+#include <fmt/format.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+
+#include <cstdint>
+#include <stdexcept>
+
+namespace keyrota::test {
+namespace {
+
+// Containers often have a small one, or one whose programs cannot be run.
+bool is_usable(const char* directory) {
+    constexpr std::uint64_t kRoom = std::uint64_t{4} << 30;  // all suites at once take a third
+    struct statvfs about {};
+    return ::statvfs(directory, &about) == 0 && (about.f_flag & (ST_RDONLY | ST_NOEXEC)) == 0 &&
+           about.f_bavail * about.f_frsize >= kRoom;
+}
+
+}  // namespace
+
+std::string make_temporary_folder(const std::string& name) {
+    constexpr const char* kMemory = "/dev/shm";
+    std::string path = fmt::format("{}/{}-XXXXXX", is_usable(kMemory) ? kMemory : "/tmp", name);
+    if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("no temporary folder");
+    return path;
+}
+
+}  // namespace keyrota::test
