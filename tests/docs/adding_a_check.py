@@ -77,7 +77,8 @@ def main():
     build = target / "build"
     # Unoptimised: it is compiled for a handful of tests.
     if not (build / "build.ninja").exists():
-        subprocess.run(["cmake", "-S", target, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=None", "-DCMAKE_CXX_FLAGS=-O0"],
+        subprocess.run(["cmake", "-S", target, "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=None",
+                        "-DCMAKE_CXX_COMPILER=clang++", "-DCMAKE_CXX_FLAGS=-O0 -w"],  # in half of GCC's time
                        check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["cmake", "--build", build, "--target", "keyrota", "jobs_tests", "unit_tests", "--", "--quiet"],
                    check=True)
