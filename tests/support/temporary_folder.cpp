@@ -12,7 +12,7 @@ namespace {
 
 // Containers often have a small one, or one whose programs cannot be run.
 bool is_usable(const char* directory) {
-    constexpr std::uint64_t kRoom = std::uint64_t{4} << 30;  // all suites at once take a third
+    constexpr std::uint64_t kRoom = std::uint64_t{4} << 30;  // a server keeps up to 1 GB of WAL
     struct statvfs about {};
     return ::statvfs(directory, &about) == 0 && (about.f_flag & (ST_RDONLY | ST_NOEXEC)) == 0 &&
            about.f_bavail * about.f_frsize >= kRoom;
@@ -22,7 +22,8 @@ bool is_usable(const char* directory) {
 
 std::string make_temporary_folder(const std::string& name) {
     constexpr const char* kMemory = "/dev/shm";
-    std::string path = fmt::format("{}/{}-XXXXXX", is_usable(kMemory) ? kMemory : "/tmp", name);
+    constexpr const char* kDisk = "/tmp";  // not TMPDIR: a socket's path may have 107 bytes
+    std::string path = fmt::format("{}/{}-XXXXXX", is_usable(kMemory) ? kMemory : kDisk, name);
     if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("no temporary folder");
     return path;
 }
