@@ -92,9 +92,12 @@ create unlogged table keyrota.plan_item (
 );
 
 -- A fresh plan has no statistics, and without them each batch joined all of it. Runs as its owner: only that may analyze.
+-- An autovacuum that holds the table for longer than lock_timeout leaves the old statistics: slower, but no reason to fail.
 create function keyrota.analyze_plan_item() returns void
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
     analyze keyrota.plan_item;
+exception when lock_not_available then
+    null;
 end $$;
 revoke execute on function keyrota.analyze_plan_item() from public;

@@ -239,6 +239,17 @@ TEST_F(ExpireKeys, AKeyThatStaysLockedIsLeftForTheNextRunAndAllOthersExpire) {
     EXPECT_EQ(audit_entries(), 20);
 }
 
+TEST_F(ExpireKeys, AVacuumThatHoldsThePlanIsNoReasonToFail) {
+    given_keys(3, {.name = "due", .expires_at = kNow});
+    config().database.lock_timeout = 50ms;
+    Session vacuum = session_as("postgres");
+    const Transaction holding(vacuum);
+    vacuum.execute({"hold_plan", "lock table keyrota.plan_item in share update exclusive mode"});
+    const RunReport report = expire(kNow);
+    EXPECT_TRUE(report.complete) << report.message;
+    EXPECT_EQ(expired(report).applied, 3);
+}
+
 TEST_F(ExpireKeys, AKeyRenewedWhileItsRowWasLockedDriftedAndLives) {
     given_key({.name = "renewed", .expires_at = kNow});
     given_key({.name = "due", .expires_at = kNow});
