@@ -2,8 +2,9 @@
 """`./dev bench anomaly-speed`: what detect-anomalies costs in an hour, against moving the same rows without a detector.
 
 Of 10 million keys with a state 1 million have calls in the hour. The floor: COPY the new hours joined with their states out to
-/dev/null in key order, COPY as many states into a temporary table, and one UPDATE from it. And what one step of the detector
-costs (tests/bench/detector_step.cpp), in CPU time of an optimised build of its own.
+/dev/null in key order, COPY as many states into a temporary table, and one UPDATE from it. What one step of the detector costs
+(tests/bench/detector_step.cpp), in CPU time of an optimised build of its own. And how long `anomalies rebuild` takes for the
+states of 100,000 keys from 26 weeks in which they are used 40 hours a week.
 
 Needs python3-psycopg2, a C++ compiler and the program; makes a server of its own under --dir and removes it again (10 million states take
 about 20 GB there). Exit 0: all figures met (or --quick), 1: one missed, 2: the bench failed.
@@ -41,6 +42,13 @@ KNOWN = (
     " values ('edge', timestamptz %(base)s - interval '400 days', timestamptz %(base)s + interval '400 days')",
 )
 CLOSE = "update keyrota.usage_watermark set complete_until = %(until)s, closed_until = %(until)s"
+WEEKS = 26
+WORK = """
+insert into keyrota.usage_hour (key_id, hour, requests, client_errors, server_errors)
+select k, %(begin)s::timestamptz + n * interval '1 hour', 100 + (k * 7 + n * 13) %% 400, (k + n) %% 4, (k + n) %% 2
+  from generate_series(1, %(keys)s::bigint) k, generate_series(0, %(hours)s - 1) n
+ where n / 24 %% 7 < 5 and n %% 24 between 9 and 16
+"""
 OUT = """
 copy (select h.key_id, h.hour, h.requests, h.client_errors + h.server_errors, s.state
         from keyrota.usage_hour h join keyrota.detector_state s on s.key_id = h.key_id
@@ -66,9 +74,10 @@ def parse_arguments():
     parser = bench_parser(__doc__, quick="50,000 keys, 5,000 active, 2 hours", repeats=3)
     parser.add_argument("--keys", type=int, default=10_000_000, help="with a state")
     parser.add_argument("--active", type=int, default=1_000_000, help="with calls in the hour")
+    parser.add_argument("--rebuilt", type=int, default=100_000, help="keys whose states are made anew from 26 weeks")
     options = parser.parse_args()
     if options.quick:
-        options.keys, options.active, options.repeats = 50_000, 5_000, 2
+        options.keys, options.active, options.rebuilt, options.repeats = 50_000, 5_000, 100, 2
     return options
 
 
@@ -91,6 +100,30 @@ class AnomalySpeedBench:
             hours = [self.hour(BASE + timedelta(hours=n)) for n in range(self.options.repeats)]
             steps = self.steps(cluster.place)
         self.judge(hours, steps)
+        with BenchCluster(self.options.program, self.options.dir, self.options.keep) as cluster:
+            self.cluster = cluster
+            self.rebuild()
+
+    def rebuild(self):
+        """`anomalies rebuild` has no --as-of: its 26 weeks end with the last hour that is closed."""
+        self.cluster.run_job("expire-keys")
+        until = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
+        begin = until - timedelta(weeks=WEEKS)
+        keys = self.options.rebuilt
+        seconds = fill(self.cluster, keys, (STATES, WORK, *KNOWN),
+                       {"base": until.isoformat(), "begin": begin, "hours": WEEKS * 7 * 24})
+        self.cluster.sql(CLOSE, {"until": until})
+        hours = self.cluster.value("select count(*) from keyrota.usage_hour")
+        say(f"{hours:,} hours of {keys:,} keys: loaded in {seconds:.0f} s")
+        outcome = self.cluster.keyrota("anomalies", "rebuild", "--from", instant(begin))
+        states = self.cluster.value("select count(*) from keyrota.detector_state where last_hour_at >= %s",
+                                    (until - timedelta(hours=2),))
+        if states != keys:
+            raise BenchError(f"{states} states were made:\n{outcome.output}{outcome.errors}")
+        say(f"rebuilt in {outcome.wall_s:.1f} s, {outcome.rss_kib / 1024:.0f} MiB")
+        self.details["rebuild"] = {"keys": keys, "hours": hours, "whole_s": outcome.wall_s, "rss_kib": outcome.rss_kib}
+        self.figures.append(no_more_than(f"rebuild of {keys:,} keys from {WEEKS} weeks, {hours:,} hours", outcome.wall_s, 600, "s"))
+        self.figures.append(no_more_than("peak RSS of the rebuild", outcome.rss_kib / 1024, 128, "MiB"))
 
     def steps(self, place):
         """@returns nanoseconds of CPU a step, of several runs."""
