@@ -41,7 +41,8 @@ constexpr void each_field(State& s, const Visit& visit) {
     visit(s.mail.budget, s.mail.last_alarm, s.mail.last_refill);
 }
 
-constexpr std::uint8_t kLargestShift = 40;  // codes of 10^17 calls an hour
+constexpr std::uint8_t kLargestShift = 40;     // codes of 10^17 calls an hour
+constexpr float kLongestSilence = 10'000'000;  // hours: a thousand years
 
 template <typename Field>
 bool is_number(const Field& field) {
@@ -53,7 +54,8 @@ bool is_number(const Field& field) {
 
 // Whether it can have come from hours: else a step would compute with what is no number.
 bool is_plausible(const DetectorState& state) {
-    bool all = state.baseline.code_shift <= kLargestShift;
+    bool all = state.baseline.code_shift <= kLargestShift && state.silence.longest >= 0 &&
+               state.silence.longest <= kLongestSilence;
     each_field(state, [&all](const auto&... fields) { all = all && (is_number(fields) && ...); });
     return all;
 }

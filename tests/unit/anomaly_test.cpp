@@ -125,6 +125,15 @@ TEST(Anomaly, AStateThatNoHoursCanHaveMadeIsNotRead) {
     EXPECT_EQ(pack(state), pack(DetectorState())) << "nor half of it";
 }
 
+TEST(Anomaly, ASilenceOfNoPossibleLengthIsNotRead) {
+    DetectorState state;
+    for (const float hours : {-1.0F, 1e8F}) {
+        DetectorState impossible;
+        impossible.silence.longest = hours;
+        EXPECT_FALSE(unpack(pack(impossible), state)) << hours;
+    }
+}
+
 TEST(Anomaly, AnHourIsAppliedOnceHoweverOftenItComes) {
     Life life;
     life.hours(3 * kWeek, steady);
