@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <sstream>
 
 #include "finding/severity.h"
@@ -35,6 +36,19 @@ Argument& check(Argument& given, CLI::Option& option, const CLI::Validator& vali
     return given;
 }
 
+// The library's own would tell the whole range of a double.
+CLI::Validator whole_number(std::int64_t least, std::int64_t most, const std::string& range) {
+    return CLI::Validator(
+        [=](std::string& given) {
+            std::int64_t number = 0;
+            const bool is_one = CLI::detail::lexical_cast(given, number);
+            if (is_one && number >= least && number <= most) return std::string();
+            return fmt::format("\"{}\" is no whole number {}", given, range);
+        },
+        "");
+}
+
+constexpr std::int64_t kEndless = std::numeric_limits<std::int64_t>::max();
 constexpr const char* kNotEmpty = "not empty";
 
 // The library keeps the choices of an option to itself; its validator's name tells completions.
@@ -131,15 +145,16 @@ Argument& Argument::may_be_empty() {
 }
 
 Argument& Argument::positive() {
-    return check(*this, *option_, CLI::PositiveNumber);
+    return check(*this, *option_, whole_number(1, kEndless, "of 1 or more"));
 }
 
 Argument& Argument::not_negative() {
-    return check(*this, *option_, CLI::NonNegativeNumber);
+    return check(*this, *option_, whole_number(0, kEndless, "of 0 or more"));
 }
 
 Argument& Argument::between(std::int64_t least, std::int64_t most) {
-    return check(*this, *option_, CLI::Range(least, most));
+    return check(*this, *option_,
+                 whole_number(least, most, fmt::format("from {} to {}", least, most)));
 }
 
 Argument& Argument::one_of(const std::vector<std::string>& choices) {

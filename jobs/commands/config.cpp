@@ -11,6 +11,7 @@
 #include "notify/templates.h"
 #include "notify/transport.h"
 #include "notify_owners/mode.h"
+#include "postgres/connection.h"
 #include "waiver/waiver_file.h"
 
 namespace keyrota {
@@ -71,8 +72,9 @@ const std::string& origin_of(const LoadedConfig& loaded, std::string_view path) 
     return unknown;
 }
 
-// What runs of notify-owners would say of the configuration of mail, with the place that says so.
-void check_mail(const LoadedConfig& loaded) {
+// What commands would say of servers and runs of notify-owners of mail, with the place that says
+// so.
+void check_use(const LoadedConfig& loaded) {
     std::string faults;
     const auto check = [&](const char* option, const auto& read) {
         try {
@@ -83,6 +85,14 @@ void check_mail(const LoadedConfig& loaded) {
             if (!error.hint().empty()) faults += "\n  HINT: " + error.hint();
         }
     };
+    const Config::Database& database = loaded.config.database;
+    const auto check_url = [&](const char* option, const std::string& url) {
+        if (url.empty() || url == "embedded") return;
+        check(option, [&] { parse_connection(url, std::chrono::seconds(2)); });
+    };
+    check_url("database.url", database.url);
+    check_url("database.admin_url", database.admin_url);
+    check_url("database.checker_url", database.checker_url);
     Config digest = loaded.config;
     digest.notify.quiet_hours.clear();
     Config quiet = loaded.config;
@@ -103,7 +113,7 @@ void check_mail(const LoadedConfig& loaded) {
 
 ExitCode config_check(const ConfigSources& sources, std::ostream& out) {
     const LoadedConfig loaded = load_config(sources);
-    check_mail(loaded);
+    check_use(loaded);
     const std::size_t rules = loaded.config.policy.size() - 1;
     out << fmt::format("configuration is valid: {}\n",
                        loaded.file.empty() ? "no file, defaults" : loaded.file.string())

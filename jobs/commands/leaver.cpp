@@ -58,6 +58,15 @@ Leaving look_at(Session& session, const std::string& owner, const std::string& t
     return leaving;
 }
 
+// Takes the locks of all of the owner's keys. A successor that somebody made while they were waited
+// for is seen by the next statement only.
+void lock_keys(Session& session, const Config& config, const Leaving& leaving, Timestamp as_of) {
+    session.rows(sql::leaver_rotating,
+                 {{"owner_id", leaving.owner_id},
+                  text_or_null("default_sink", config.policy.back().rotation_sink),
+                  {"as_of", as_of}});
+}
+
 // Finds which keys are rotated, in the present transaction; asks for it unless only looking.
 void rotate(Session& session, const Config& config, const ActOfRotation& act, Leaving& leaving) {
     leaving.rotating.clear();
@@ -91,7 +100,10 @@ void leave(Session& session, const Config& config, const LeaverOptions& options,
     if (leaving.to_owner_id) require_active_owner(session, *leaving.to_owner_id);
     const ActOfRotation act{
         .block_id = block_id, .as_of = now_of(session), .actor = audit_actor(), .reason = "leaver"};
-    if (!options.deactivate) rotate(session, config, act, leaving);
+    if (!options.deactivate) {
+        lock_keys(session, config, leaving, act.as_of);
+        rotate(session, config, act, leaving);
+    }
     const Row keys = session.one(sql::leaver_keys, {{"owner_id", leaving.owner_id},
                                                     {"to_owner_id", leaving.to_owner_id},
                                                     {"staying", id_array(leaving.staying)},

@@ -31,9 +31,10 @@ select f.key_id, f.uid, f.check_id, f.episode, f.status, f.severity, coalesce(f.
   left join keyrota.alert_setting of_owner
          on of_owner.owner_id = r.owner_id and of_owner.key_id = 0 and of_owner.check_id = f.check_id
  cross join lateral (
-        select max(n.created_at) as at, count(distinct n.stage) as stages,
-               (array_agg(n.next_at order by n.created_at desc))[1] as next_at,
-               (array_agg(n.severity order by n.created_at desc))[1] as severity,
+        -- That it ended counts for the end alone: what comes back goes on where it stood.
+        select max(n.created_at) filter (where n.stage <> 'resolved') as at, count(distinct n.stage) as stages,
+               (array_agg(n.next_at order by n.created_at desc) filter (where n.stage <> 'resolved'))[1] as next_at,
+               (array_agg(n.severity order by n.created_at desc) filter (where n.stage <> 'resolved'))[1] as severity,
                bool_or(n.state = 'told') as reached, bool_or(n.stage = 'resolved') as resolved,
                bool_or(n.stage = 'acted') as acted
           from keyrota.notice n

@@ -1,5 +1,5 @@
 -- What of these recipients' notices is no longer so, or is told by a later one, is not told any more; nor is the end of something of
--- which nobody heard.
+-- which nobody heard, nor anything to an owner who has left meanwhile: the next run tells it to who is next in line.
 update keyrota.notice n
    set state = 'superseded'
  where n.recipient = any (array(select jsonb_array_elements_text(cast(:recipients as jsonb)))) and n.state in ('observed', 'waiting')
@@ -19,4 +19,8 @@ update keyrota.notice n
             select from keyrota.notice l
              where l.key_id = n.key_id and l.finding_uid = n.finding_uid and l.episode = n.episode
                and l.anchor_at = n.anchor_at and l.recipient = n.recipient
-               and l.state in ('observed', 'waiting', 'told') and l.created_at > n.created_at))
+               and l.state in ('observed', 'waiting', 'told') and l.created_at > n.created_at)
+        or n.key_id <> 0 and n.recipient <> lower(:operator)
+           and exists (select from keyrota.owner o where lower(o.email) = n.recipient and not o.active)
+           and not exists (select from keyrota.owner o where lower(o.email) = n.recipient and o.active)
+           and not exists (select from keyrota.team t where n.recipient in (lower(t.email), lower(t.security_email))))

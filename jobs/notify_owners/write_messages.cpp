@@ -212,8 +212,10 @@ void Writer::write_to(const Recipients& recipients) {
     run_.in_batch([&] {
         new_mails = 0;
         Recalled recalled = recall(recipients);
-        run_.session.execute(sql::supersede_notices, {{"recipients", addresses_json(recipients)},
-                                                      {"announcing", announcing_checks()}});
+        run_.session.execute(sql::supersede_notices,
+                             {{"recipients", addresses_json(recipients)},
+                              {"announcing", announcing_checks()},
+                              {"operator", run_.config.notify.operator_address}});
         const Recipients now = postpone(recipients, recalled);
         const std::vector<Row> all_due = due_notices(now);
         const KeysInMail keys = keys_in_mail(run_.session, all_due, run_.as_of);

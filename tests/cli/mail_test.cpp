@@ -196,6 +196,25 @@ TEST_F(MailCommands, TheQueueIsListedRetriedAndCancelledAndThatIsAudited) {
     EXPECT_THAT(again.errors, HasSubstr("HINT: Nothing was changed"));
 }
 
+TEST_F(MailCommands, WhatIsRetriedIsDeliveredOnceOrRefusedAgain) {
+    const MailServer server;
+    use(server);
+    const auto taken = given_message({.recipient = "rcpt-550@example.com"});
+    const auto refused = given_message({.recipient = "rcpt-550@example.com"});
+    EXPECT_EQ(keyrota({"run", "notify-owners"}).exit_code, 0);
+    EXPECT_EQ(state(taken), "dead");
+    execute(fmt::format(
+        "update keyrota.message set recipient = 'ada@example.com' where message_id = {}", taken));
+    EXPECT_EQ(keyrota({"mail", "retry", std::to_string(taken), std::to_string(refused)}).exit_code,
+              0);
+    const Outcome run = keyrota({"run", "notify-owners"});
+    EXPECT_EQ(run.exit_code, 0) << run.errors;
+    EXPECT_EQ(state(taken), "sent");
+    EXPECT_EQ(state(refused), "dead");
+    EXPECT_EQ(keyrota({"run", "notify-owners"}).exit_code, 0);
+    EXPECT_THAT(server.taken(), SizeIs(1));
+}
+
 TEST_F(MailCommands, FlushTriesAtOnceWhatWaits) {
     const MailServer server;
     use(server);

@@ -6,6 +6,7 @@
 
 #include <fstream>
 
+#include "commands/ingest/log_ingest.h"
 #include "secret/sha256.h"
 #include "support/key_console.h"
 
@@ -100,6 +101,23 @@ TEST_F(UsageIngest, CountsEachLineOnceHoweverOftenItIsRun) {
     expect_ingested({log, log});
     EXPECT_EQ(requests(), 5);
     EXPECT_EQ(number("select count(*) from keyrota.ingest_position"), 1);
+}
+
+TEST_F(UsageIngest, WhatIsAppendedToALogThatWasEmptyWhenItWasOpenedIsCountedOnce) {
+    const std::string path = given_log("access.log", "");
+    {
+        Session session = session_as("keyrota_runner");
+        Interruption interruption;
+        LogIngest ingest(session,
+                         {.map = load_log_map("", LogFormat::json_lines), .gateway = "edge"},
+                         interruption);
+        const auto log = ingest.open(path);
+        append(path, lines_of(3, "1"));
+        ingest.read_on(*log, {log.get()});
+        ingest.flush({log.get()});
+    }
+    expect_ingested({path});
+    EXPECT_EQ(requests(), 3);
 }
 
 TEST_F(UsageIngest, ALogIsTheSameAfterItWasRenamedCopiedAndCompressed) {

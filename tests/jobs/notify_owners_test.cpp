@@ -244,6 +244,34 @@ TEST_F(NotifyOwners, WhatEndedBeforeItWasToldIsNotToldAndAfterwardsInTheNextDige
                 AllOf(HasSubstr("third"), HasSubstr("second"), Not(HasSubstr("first"))));
 }
 
+TEST_F(NotifyOwners, WhatComesBackGoesOnWhereItStood) {
+    const std::int64_t key = given_owned_key("billing-prod");
+    const Timestamp due = kDigest + 8 * kDay;
+    given_finding({.key_id = key, .check_id = "KEY-EXPIRES-SOON", .severity = 3, .due_at = due});
+    notify(kNow);
+    EXPECT_THAT(recipients_at(kDigest), SizeIs(1));
+    resolve(key, kDigest + 1h);
+    notify(kDigest + 2h);
+    EXPECT_EQ(number("select count(*) from keyrota.notice where stage = 'resolved'"), 1);
+    execute("update keyrota.finding set status = 'open', resolution = null, resolved_at = null");
+    notify(due - 7 * kDay);
+    EXPECT_THAT(recipients_at(kDigest + 2 * kDay), ElementsAre("ada@example.com"));
+    EXPECT_THAT(texts("select stage from keyrota.notice where state = 'told' order by created_at"),
+                ElementsAre("T-14d", "T-7d"));
+}
+
+TEST_F(NotifyOwners, WhatWaitsForSomebodyWhoLeavesIsToldToTheNextInLine) {
+    given_finding({.key_id = given_owned_key("billing-prod")});
+    notify(kNow);
+    EXPECT_EQ(text("select recipient from keyrota.notice"), "ada@example.com");
+    execute("update keyrota.owner set active = false where owner_id = 2");
+    notify(kDigest);
+    notify(kDigest + 5min);
+    EXPECT_THAT(recipients_at(kDigest + kDay), ElementsAre("grace@example.com"));
+    EXPECT_THAT(texts("select state || ' ' || recipient from keyrota.notice order by created_at"),
+                ElementsAre("superseded ada@example.com", "told grace@example.com"));
+}
+
 TEST_F(NotifyOwners, AWaivedFindingIsToldOnceItsWaiverIsOver) {
     given_finding({.key_id = given_owned_key("billing-prod"), .severity = 4});
     execute("update keyrota.finding set status = 'waived'");

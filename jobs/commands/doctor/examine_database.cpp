@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <filesystem>
 
 #include "commands/doctor/examinations.h"
 #include "error/error.h"
@@ -95,9 +96,13 @@ Diagnosis examine_audit_guard(const Patient& patient) {
 Diagnosis examine_signing_key(const Patient& patient) {
     const auto key = SigningKey::load(patient.config().data_dir);
     const std::string file = (patient.config().data_dir / "signing.key").string();
+    std::error_code closed;
+    if (!key && std::filesystem::exists(file, closed))
+        return {Health::warn, file + " cannot be read by this user",
+                "It belongs to who ran `keyrota db init`; let the user who runs the jobs own it."};
     if (!key)
-        return {Health::warn, file + " is missing, or closed to this user",
-                "Bring it from the machine where `keyrota db init` was run."};
+        return {Health::warn, file + " is missing, or in a folder closed to this user",
+                "Bring it from the machine where `keyrota db init` was run; see data_dir."};
     if (key->public_pem() != patient.database().one(kPublicKey).text("signing_public_key"))
         return {Health::fail, file + " does not fit the public key in the database",
                 "It belongs to another installation: see data_dir."};

@@ -47,6 +47,9 @@ std::unique_ptr<OpenLog> LogIngest::open_known(const std::string& path) {
 
 void LogIngest::read_on(OpenLog& log, const std::vector<OpenLog*>& all) {
     if (log.position.is_shorter) return;
+    // It was empty when it was opened, so it has no position: what came since would be counted
+    // again.
+    if (log.position.id == 0 && !options_.dry_run) return;
     while (!interruption_.requested() && log.lines.next()) {
         line(log, log.lines.text());
         unwritten_bytes_ += log.lines.length();

@@ -320,7 +320,8 @@ ExitCode keys_change(const Config& config, KeyAction action, const KeySelection&
         return ExitCode::done;
     }
     require_few_enough(change);
-    if (selection.keys.empty() && report.changed > 1 && !options.yes) ask(change, errors);
+    const std::int64_t unasked = action == KeyAction::remove ? 0 : 1;  // what is deleted is gone
+    if (selection.keys.empty() && report.changed > unasked && !options.yes) ask(change, errors);
     const std::int64_t decided = report.changed;
     const ExitCode ended = apply(change);
     show(change, out);

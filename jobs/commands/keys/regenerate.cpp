@@ -62,8 +62,8 @@ std::string described(const Row& key) {
 
 void ask(const Row& key, std::ostream& errors) {
     const auto used = key.optional_int64("last_used_at");
-    confirm(fmt::format("{} was last used {} and stops working at once.", described(key),
-                        used ? short_instant(from_micros(*used)) : "never"),
+    confirm(fmt::format("{} was {} and stops working at once.", described(key),
+                        used ? "last used " + short_instant(from_micros(*used)) : "never used"),
             "yes", errors);
 }
 

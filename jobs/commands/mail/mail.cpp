@@ -221,7 +221,7 @@ ExitCode mail_test(const Config& config, const std::string& address, Format form
                     report.trouble.empty()
                         ? "the message was not taken: " + outcome.text("last_answer")
                         : report.trouble,
-                    report.hint.empty() ? "`keyrota doctor` looks at the way out." : report.hint);
+                    "`keyrota doctor` looks at the way out; this message is not tried again.");
     Facts facts;
     facts.add("message_id", message_id);
     facts.add("sent_by", is_webhook ? "webhook" : mail_transport(config));

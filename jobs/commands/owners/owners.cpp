@@ -192,9 +192,9 @@ ExitCode owners_update(const Config& config, const std::string& owner, const Own
     fmt::print(out, "owner {} updated: {}\n", owner_id, done->text("changed"));
     const std::int64_t keys = owner_row(session, owner_id).int64("keys");
     if (wishes.active == "false" && keys > 0)
-        fmt::print(out,
-                   "Their {} {} as they were; `keyrota keys deactivate --owner {}` ends them.\n",
-                   keys, keys == 1 ? "key is" : "keys are", owner_id);
+        fmt::print(out, "Their {}; `keyrota leaver {}` hands them over or switches them off.\n",
+                   keys == 1 ? "key still works" : fmt::format("{} keys still work", keys),
+                   owner_id);
     return ExitCode::done;
 }
 
