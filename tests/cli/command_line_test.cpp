@@ -290,6 +290,8 @@ TEST_F(CommandLine, AValueThatCannotBeReadIsAnErrorWithAnExample) {
     for (const char* limit : {"-1", "all"})
         expect_usage_error(run_with("--max-actions", limit), "--max-actions",
                            "`keyrota run --help`");
+    expect_usage_error(run_with("--limit", "1k"), "\"1k\" is no whole number of 1 or more",
+                       "`keyrota run --help`");
     expect_usage_error({"run", "expire-keys", "--as-of"}, "--as-of", "`keyrota run --help`");
     expect_usage_error({"sample", "load", "--keys", "0"}, "--keys", "`keyrota sample load --help`");
 }

@@ -13,6 +13,7 @@ namespace keyrota::test {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -180,6 +181,17 @@ TEST_F(ConfigFiles, AFolderThatSomebodyElseMayChangeIsNotTrusted) {
     const Outcome given_away = config("check");
     EXPECT_EQ(given_away.exit_code, 4);
     EXPECT_THAT(given_away.errors, HasSubstr("etc of the configuration belongs to neither root"));
+}
+
+TEST_F(ConfigFiles, AURLThatNoCommandCouldUseIsSaidByTheCheckWithItsPlace) {
+    given(file_, "database:\n  url: mysql://ada:hunter2@db.example.com/keys\n", 0600);
+    const Outcome wrong = config("check");
+    EXPECT_EQ(wrong.exit_code, 4);
+    EXPECT_THAT(wrong.errors,
+                AllOf(HasSubstr("keyrota.yaml:2: the database's URL cannot be read"),
+                      HasSubstr("HINT: Write postgresql://"), Not(HasSubstr("hunter2"))));
+    given(file_, "database:\n  url: postgresql://ada@db.example.com/keys\n", 0644);
+    EXPECT_EQ(config("check").exit_code, 0) << config("check").errors;
 }
 
 TEST_F(ConfigFiles, WhatTheRunsWouldSayOfTheMailIsSaidByTheCheckWithItsPlace) {

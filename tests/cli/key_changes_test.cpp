@@ -211,6 +211,12 @@ TEST_F(KeyChanges, SeveralThatAFilterSelectedAreAskedForFirst) {
     EXPECT_EQ(number("select count(*) from keyrota.api_key"), 0);
 }
 
+TEST_F(KeyChanges, OneThatAFilterSelectedIsAskedForBeforeItIsDeleted) {
+    given_key({.name = "x", .status = "inactive"});
+    expect_refused({"keys", "delete", "--match", "x"}, "delete 1 key for good?", "then give --yes");
+    expect_done({"keys", "delete", "--match", "x", "--yes"}, "deleted 1 of 1 key");
+}
+
 TEST_F(KeyChanges, MoreThanMayBeChangedAtOnceAreNotChangedAtAll) {
     given_keys(5, {.name = "x"});
     const auto before = fingerprint();

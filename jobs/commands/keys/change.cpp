@@ -260,9 +260,9 @@ void require_few_enough(const Change& change) {
 void ask(const Change& change, std::ostream& errors) {
     const std::string total = std::to_string(change.report.changed);
     const bool for_good = change.action == KeyAction::remove;
-    confirm(
-        fmt::format("{} {} keys{}?", name_of(change.action), total, for_good ? " for good" : ""),
-        for_good ? total : "yes", errors);
+    confirm(fmt::format("{} {} {}{}?", name_of(change.action), total,
+                        change.report.changed == 1 ? "key" : "keys", for_good ? " for good" : ""),
+            for_good ? total : "yes", errors);
 }
 
 void show(const Change& change, std::ostream& out) {
