@@ -4,6 +4,7 @@
 -- api_key_imported_idx) get findings, never actions.
 -- Known findings are matched by what they are about, and uid is computed for items only: hashing two million of them to
 -- learn that nothing changed took longer than all the rest. That a waiver came or is over is a change, too.
+-- Of a key that has lost its rule since the run began checks see nothing: its findings stay as they are.
 insert into keyrota.plan_item (run_id, key_id, check_id, detail, uid, change, severity, action, due_at, evidence, waiver_id)
 select cast(:run_id as bigint), key_id, cast(:check_id as text), detail,
        keyrota.finding_uid(cast(:check_id as text), key_id, detail), change, severity, action, due_at, evidence,
@@ -11,7 +12,8 @@ select cast(:run_id as bigint), key_id, cast(:check_id as text), detail,
   from (select coalesce(r.key_id, f.key_id) as key_id, coalesce(r.detail, f.detail) as detail, r.severity, r.due_at,
                r.evidence, r.waiver_id,
                case when imported.key_id is null and r.severity is not null then r.action end as action,
-               case when r.key_id is null then 'resolve'
+               case when r.key_id is null and unruled.key_id is not null then 'none'
+                    when r.key_id is null then 'resolve'
                     when r.severity is null then 'none'
                     when f.key_id is null then 'open'
                     when f.status = 'resolved' then 'reopen'
@@ -23,5 +25,6 @@ select cast(:run_id as bigint), key_id, cast(:check_id as text), detail,
                        from keyrota.finding
                       where check_id = :check_id) f on f.key_id = r.key_id and f.detail = r.detail
           left join keyrota.api_key imported on imported.key_id = r.key_id and imported.source <> 'native'
+          left join keyrota.api_key unruled on unruled.key_id = f.key_id and unruled.policy_rule_id is null
          where r.key_id is not null or (cast(:absence as int) = 1 and f.status <> 'resolved')) d
  where change <> 'none' or action is not null

@@ -3,12 +3,14 @@
 #include <Poco/JSON/Array.h>
 #include <Poco/JSON/Object.h>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
 #include "audit/audit.h"
 #include "common_sql.h"
 #include "config/options.h"
+#include "error/error.h"
 #include "report/json_text.h"
 #include "secret/sha256.h"
 
@@ -106,11 +108,11 @@ std::string store_rule_statement() {
         columns, values, changes);
 }
 
-void store_rules(Session& session, const std::vector<PolicyRule>& rules) {
+void store_rules(Session& session, const std::vector<PolicyRule>& rules, Refresh refresh) {
     const std::string before = session.one(sql::policy_rules_json).text("rules");
     // Until all keys follow, the rows reflect no policy: neither the new one nor, if the change is
     // taken back after an interruption, the old one.
-    session.execute(kStoreHash, {{"hash", ""}});
+    if (refresh == Refresh::kept) session.execute(kStoreHash, {{"hash", ""}});
     session.execute(kSetAside);
     const std::string store_rule = store_rule_statement();
     int rank = 0;
@@ -118,7 +120,7 @@ void store_rules(Session& session, const std::vector<PolicyRule>& rules) {
         session.execute({"policy_store_rule", store_rule.c_str()},
                         {{"rank", rank++}, {"rule", rule_json(rule)}});
     const std::string after = session.one(sql::policy_rules_json).text("rules");
-    if (before != after)
+    if (before != after && refresh == Refresh::kept)
         record_audit(session, {.action = "policy.update", .before = before, .after = after});
 }
 
@@ -142,7 +144,8 @@ std::string reason(const Row& verdict, const PolicyRule& rule) {
     return fmt::format("{} is {}, not {}", what, verdict.text(column), asked);
 }
 
-std::int64_t assign_rules(Session& session, bool only_unassigned, const InBatch& in_batch) {
+std::int64_t assign_rules(Session& session, bool only_unassigned, const InBatch& in_batch,
+                          Refresh refresh) {
     std::int64_t assigned = 0;
     for (std::int64_t after = -1;;) {
         const Row batch =
@@ -151,9 +154,17 @@ std::int64_t assign_rules(Session& session, bool only_unassigned, const InBatch&
                                                 {"size", kKeysInBatch}});
         if (batch.int64("total") == 0) return assigned;
         std::int64_t changed = 0;  // of the try that succeeds
-        in_batch([&] {
-            changed = session.execute(sql::policy_assign, {{"ids", batch.text("ids")}});
-        });
+        try {
+            in_batch([&] {
+                changed = session.execute(sql::policy_assign, {{"ids", batch.text("ids")}});
+            });
+        } catch (const DatabaseError& error) {
+            // Without a rule no check finds or resolves anything of them; the next run looks again.
+            if (!only_unassigned || refresh == Refresh::rolled_back || !error.is_contention())
+                throw;
+            spdlog::warn("keys that wait for their rule are locked by somebody");
+            return assigned;
+        }
         assigned += changed;
         after = batch.int64("last");
     }
@@ -162,15 +173,15 @@ std::int64_t assign_rules(Session& session, bool only_unassigned, const InBatch&
 }  // namespace
 
 std::int64_t refresh_policy(Session& session, const std::vector<PolicyRule>& rules,
-                            const InBatch& in_batch) {
+                            const InBatch& in_batch, Refresh refresh) {
     const std::string hash = hash_of(rules);
-    if (policy_is_current(session, rules)) return assign_rules(session, true, in_batch);
+    if (policy_is_current(session, rules)) return assign_rules(session, true, in_batch, refresh);
 
-    in_batch([&] { store_rules(session, rules); });
-    const std::int64_t assigned = assign_rules(session, false, in_batch);
+    in_batch([&] { store_rules(session, rules, refresh); });
+    const std::int64_t assigned = assign_rules(session, false, in_batch, refresh);
     in_batch([&] {
         session.execute(kDropUnused);
-        session.execute(kStoreHash, {{"hash", hash}});
+        if (refresh == Refresh::kept) session.execute(kStoreHash, {{"hash", hash}});
     });
     return assigned;
 }

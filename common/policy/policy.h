@@ -13,13 +13,17 @@ namespace keyrota {
 /// Runs one piece of work as a transaction of its own (or inside an open one, for a dry run).
 using InBatch = std::function<void(const std::function<void()>&)>;
 
+/// A dry run rolls all of it back, so it neither audits nor locks what every other run has to
+/// write.
+enum class Refresh { kept, rolled_back };
+
 /// Brings policy_rule and every api_key.policy_rule_id in line with the configuration: all keys
 /// when the rules changed (found by their hash in installation), else only those that wait for a
-/// rule. Bounded batches; killed anywhere, the next call completes it. A change of the rules is
-/// audited.
+/// rule, and of these not what somebody holds locked. Bounded batches; killed anywhere, the next
+/// call completes it. A change of the rules is audited.
 /// @returns how many keys were given another rule.
 std::int64_t refresh_policy(Session& session, const std::vector<PolicyRule>& rules,
-                            const InBatch& in_batch);
+                            const InBatch& in_batch, Refresh refresh = Refresh::kept);
 
 /// The same with a plain transaction for each batch: for set-up, where no lease is held.
 std::int64_t refresh_policy(Session& session, const std::vector<PolicyRule>& rules);

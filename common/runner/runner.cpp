@@ -31,6 +31,7 @@ namespace {
 constexpr Statement kClock{"clock", "select keyrota.micros(clock_timestamp()) as now"};
 constexpr Statement kIsSimulation{"is_simulation",
                                   "select simulation::int as simulation from keyrota.installation"};
+constexpr Statement kBackend{"backend", "select pg_backend_pid()::bigint as pid"};
 constexpr Statement kDurably{"durably", "set local synchronous_commit = on"};
 constexpr Statement kClearPlan{"clear_plan",
                                "delete from keyrota.plan_item where run_id = :run_id"};
@@ -97,7 +98,9 @@ void open_run(Run& run) {
 // Everything before the first change.
 void plan(Run& run, RunReport& report) {
     const Stopwatch stopwatch;
-    refresh_policy(run.session, run.config.policy, [&](const auto& work) { run.in_batch(work); });
+    refresh_policy(
+        run.session, run.config.policy, [&](const auto& work) { run.in_batch(work); },
+        run.lease ? Refresh::kept : Refresh::rolled_back);
     report.checks = evaluate_all(run);
     judge_by_guards(run, report);
     report.plan_time = stopwatch.elapsed();
@@ -233,6 +236,8 @@ RunReport fail_run(Run& run, RunReport report, const Error& error) {
 RunReport dry_run(Run& run) {
     const LoggedRun logged(run.job.name, 0);
     const Transaction rolled_back(run.session);
+    // Its items are its own: of two dry runs at once none waits for the other.
+    run.run_id = -run.session.one(kBackend).int64("pid");
     run.as_of = run.options.as_of ? *run.options.as_of : run.session.one(kClock).instant("now");
     RunReport report;
     report.job = run.job.name;

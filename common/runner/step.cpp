@@ -64,13 +64,17 @@ void StepRun::side_by_side(int workers,
     if (run_.is_in_transaction() || limit || workers <= 1) return work(*this, 0, 1);
     std::vector<CheckReport> reports(static_cast<std::size_t>(workers));
     std::vector<std::exception_ptr> failures(reports.size());
+    std::vector<Session>
+        sessions;  // opened here: that may change the environment, as no thread may
+    for (int worker = 0; worker < workers; ++worker)
+        sessions.push_back(open_session(run_.config, Access::runner));
     const auto as_worker = [&](std::size_t worker) {
         try {
             Run own{.job = run_.job,
                     .options = run_.options,
                     .config = run_.config,
                     .interruption = run_.interruption,
-                    .session = open_session(run_.config, Access::runner),
+                    .session = std::move(sessions[worker]),
                     .lease = run_.lease,
                     .run_id = run_.run_id,
                     .as_of = run_.as_of,

@@ -4,6 +4,7 @@
 
 #include "audit/audit.h"
 #include "common_sql.h"
+#include "error/error.h"
 #include "postgres/caller.h"
 #include "time/schedule.h"
 
@@ -13,6 +14,13 @@ namespace {
 // Clocks of two servers may differ a little; a run a few minutes earlier than the last one is no
 // travel in time.
 constexpr std::chrono::minutes kClockTolerance(5);
+
+bool is_another_database(Session& session, const std::string& job) {
+    const Row facts = session.one(sql::time_guard_facts, {{"job", job}});
+    return facts.int64("other_cluster") + facts.int64("other_timeline") +
+               facts.int64("counter_behind") !=
+           0;
+}
 
 }  // namespace
 
@@ -27,6 +35,8 @@ std::string reason_to_hold(Session& session, const Job& job, Timestamp as_of, co
                "backup";
     if (facts.int64("counter_behind") != 0)
         return "the server's transaction counter is behind the last run's: a restored backup";
+    // Only a person ends that, whatever the clock says by now.
+    if (acts && !facts.is_null("held_for")) return facts.text("held_for");
     if (facts.is_null("last_complete")) return "";
 
     Timestamp known = facts.instant("last_complete");
@@ -60,7 +70,15 @@ std::vector<HeldJob> resume_jobs(Session& session, const std::string& job) {
     std::vector<HeldJob> held = held_jobs(session, job);
     if (held.empty()) return held;
 
-    session.execute(sql::accept_database);
+    if (job.empty())
+        session.execute(sql::accept_database);
+    else if (is_another_database(session, job))
+        throw Error(ExitCode::usage,
+                    fmt::format("{} is held back because the database is another one than before, "
+                                "and so are all jobs",
+                                job),
+                    "Look with `keyrota run JOB --dry-run` at what each would do, then `keyrota "
+                    "resume` without a job.");
     std::string names;
     for (const HeldJob& one : held) {
         session.execute(sql::resume_job, {{"job", one.job}, {"by", current_caller().display()}});

@@ -65,6 +65,23 @@ TEST_F(ReviewPermissions, AnEndlessSecretKeyIsReportedWhenOlderThanNinetyDaysAnd
     EXPECT_THAT(found("KEY-NO-EXPIRY"), ElementsAre("a tick older 2"));
 }
 
+TEST_F(ReviewPermissions, OfAKeyThatHasLostItsRuleNothingIsResolved) {
+    given_key({.name = "endless", .created_at = kNow - 400 * kDay});
+    EXPECT_THAT(found("KEY-NO-EXPIRY"), ElementsAre("endless 2"));
+    config().database.lock_timeout = 50ms;
+    config().limits.max_tries = 1;
+    execute("update keyrota.api_key set policy_rule_id = null");
+    Session other = session_as("postgres");
+    {
+        const Transaction changing(other);
+        other.execute({"lock", "select from keyrota.api_key for update"});
+        EXPECT_THAT(found("KEY-NO-EXPIRY", kNow + kDay), ElementsAre("endless 2"));
+        EXPECT_EQ(number("select count(*) from keyrota.api_key where policy_rule_id is null"), 1);
+    }
+    EXPECT_THAT(found("KEY-NO-EXPIRY", kNow + 2 * kDay), ElementsAre("endless 2"));
+    EXPECT_EQ(number("select episode from keyrota.finding where check_id = 'KEY-NO-EXPIRY'"), 1);
+}
+
 TEST_F(ReviewPermissions, AKeyWithoutAnybodyToTellIsReported) {
     given({.name = "nobody's"}, "owner_id = null");
     given({.name = "Ada's"}, "owner_id = 1");

@@ -153,6 +153,30 @@ TEST_F(TimeGuard, ADryRunSaysThatItWouldBeHeldAndRecordsNothing) {
     EXPECT_EQ(fingerprint(), before);
 }
 
+TEST_F(TimeGuard, WhatIsHeldStaysHeldHoweverTimePassesUntilResume) {
+    given_a_complete_run("-6 minutes");
+    given_a_due_key();
+    expect_held("the clock says");
+    execute("update keyrota.job_run set as_of = clock_timestamp() - interval '1 minute'");
+    expect_held("the clock says");
+    expect_free_after_resume();
+}
+
+TEST_F(TimeGuard, AnotherDatabaseIsAnotherOneForAllJobs) {
+    given_a_due_key();
+    execute("update keyrota.installation set timeline_id = timeline_id + 1");
+    expect_held("another timeline");
+    try {
+        resume("expire-keys");
+        FAIL() << "the other jobs would act as well";
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ExitCode::usage);
+        EXPECT_THAT(error.hint(), HasSubstr("`keyrota resume` without a job"));
+    }
+    expect_held("another timeline");
+    expect_free_after_resume();
+}
+
 TEST_F(TimeGuard, ResumeOfAnotherJobOrOfNothingChangesNothing) {
     given_a_complete_run("30 days");
     EXPECT_THAT(resume(), SizeIs(0));
