@@ -184,6 +184,7 @@ TEST_F(UsageIngest, MalformedLinesAreToldByPlaceAndReasonAndNeverByTheirText) {
         line_of("1") + "{\"at\":\"" + kSecret + "\n" + "[1, 2]\n" + "\xff\xfe" + kSecret + "\n" +
             "{\"at\":\"yesterday\",\"status\":200,\"key\":1}\n" +
             "{\"at\":\"2026-11-24T06:30:00Z\",\"status\":\"" + kSecret + "\",\"key\":1}\n" +
+            "{\"at\":\"2026-11-24T06:30:00Z\",\"status\":\"4294967496\",\"key\":1}\n" +
             "{\"at\":\"2026-11-24T06:30:00Z\",\"status\":200,\"key\":\"" + kSecret + "\"}\n" +
             "{\"at\":\"2026-11-24T06:30:00Z\",\"status\":200,\"key\":2,\"key\":1}\n" +
             "{\"at\":\"2026-11-24T06:30:00Z\",\"status\":200,\"key\":2,\"k\\u0065y\":1}\n" +
@@ -192,7 +193,7 @@ TEST_F(UsageIngest, MalformedLinesAreToldByPlaceAndReasonAndNeverByTheirText) {
     const Outcome outcome = ingest({"--json", log});
     EXPECT_EQ(outcome.exit_code, 0);
     EXPECT_EQ(requests(), 2);
-    EXPECT_THAT(outcome.out, HasSubstr(R"("malformed": 10)"));
+    EXPECT_THAT(outcome.out, HasSubstr(R"("malformed": 11)"));
     for (const char* reason : {"not valid JSON", "not a JSON object", "no time that can be read",
                                "no status that can be read", "neither a key_id nor a hash",
                                "a field stands twice", "a field must be a text or a number"})

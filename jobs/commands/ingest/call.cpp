@@ -20,7 +20,8 @@ constexpr std::int64_t kFarthest = 253'402'300'800;  // the year 10000, in secon
 
 // A whole number of exactly these characters, all digits.
 std::optional<int> digits(std::string_view text, std::size_t from, std::size_t count) {
-    if (from + count > text.size()) return std::nullopt;
+    constexpr std::size_t kMost = 9;  // more could be more than an int holds
+    if (count > kMost || from + count > text.size()) return std::nullopt;
     int number = 0;
     for (const char c : text.substr(from, count)) {
         if (c < '0' || c > '9') return std::nullopt;
