@@ -101,7 +101,7 @@ TEST_F(Owners, AnUpdateTwiceIsOneAndTellsWhatBecomesOfTheKeys) {
     given_key({.name = "x"});
     given_owner_of_keys("ada@example.com", "x");
     const Arguments words{"owners", "update", "ada@example.com", "--active", "false"};
-    expect_done(words, "keyrota keys deactivate --owner 1");
+    expect_done(words, "keyrota leaver 1");
     const auto before = fingerprint();
     expect_done(words, "owner 1 is so already");
     EXPECT_EQ(fingerprint(), before);

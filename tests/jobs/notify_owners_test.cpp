@@ -246,7 +246,7 @@ TEST_F(NotifyOwners, WhatEndedBeforeItWasToldIsNotToldAndAfterwardsInTheNextDige
 
 TEST_F(NotifyOwners, WhatComesBackGoesOnWhereItStood) {
     const std::int64_t key = given_owned_key("billing-prod");
-    const Timestamp due = kDigest + 8 * kDay;
+    const Timestamp due = kDigest + 8 * kDay + 1h;
     given_finding({.key_id = key, .check_id = "KEY-EXPIRES-SOON", .severity = 3, .due_at = due});
     notify(kNow);
     EXPECT_THAT(recipients_at(kDigest), SizeIs(1));
