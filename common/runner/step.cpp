@@ -66,6 +66,7 @@ void StepRun::side_by_side(int workers,
     std::vector<std::exception_ptr> failures(reports.size());
     std::vector<Session>
         sessions;  // opened here: that may change the environment, as no thread may
+    sessions.reserve(reports.size());
     for (int worker = 0; worker < workers; ++worker)
         sessions.push_back(open_session(run_.config, Access::runner));
     const auto as_worker = [&](std::size_t worker) {
