@@ -14,6 +14,7 @@ namespace {
 
 constexpr float kUnsurprising = 2.3F;  // powers of ten: one hour in two hundred is beyond
 constexpr int kHalvings = 40;
+constexpr float kMostInAnHour = 1e18F;  // requests: where looking for the end of a range stops
 
 std::string grouped(float number) {
     std::string digits = fmt::format("{:.0f}", number);
@@ -81,8 +82,11 @@ std::string_view code_of(AnomalyReason reason) {
 }
 
 ExpectedRange expected_range(const HourVerdict& verdict) {
-    float inside = verdict.envelope, outside = 2 * verdict.envelope + 10;
-    while (improbability(outside, verdict.envelope, verdict.dispersion) < kUnsurprising)
+    // Not of a damaged state: there the envelope may be negative, and with a dispersion beyond
+    // measure nothing is surprising.
+    float inside = std::max(verdict.envelope, 0.0F), outside = 2 * inside + 10;
+    while (outside < kMostInAnHour &&
+           improbability(outside, verdict.envelope, verdict.dispersion) < kUnsurprising)
         outside *= 2;
     for (int i = 0; i < kHalvings; ++i) {
         const float middle = (inside + outside) / 2;

@@ -125,6 +125,13 @@ TEST(Anomaly, AStateThatNoHoursCanHaveMadeIsNotRead) {
     EXPECT_EQ(pack(state), pack(DetectorState())) << "nor half of it";
 }
 
+TEST(Anomaly, WhereNothingIsSurprisingTheExpectedRangeEndsAllTheSame) {
+    HourVerdict verdict;
+    verdict.expected = verdict.envelope = 10;
+    verdict.dispersion = 1e20F;
+    EXPECT_GE(expected_range(verdict).most, 1e17F);
+}
+
 TEST(Anomaly, ASilenceOfNoPossibleLengthIsNotRead) {
     DetectorState state;
     for (const float hours : {-1.0F, 1e8F}) {
