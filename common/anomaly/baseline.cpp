@@ -35,8 +35,9 @@ float scale_of(const BaselineState& baseline) {
     return static_cast<float>(std::uint64_t{1} << baseline.code_shift);
 }
 
+// @param requests of a damaged state may be negative or no number: nothing.
 std::uint8_t code_for(float requests, float rounding) {
-    const float code = kStepsPerDoubling * std::log2(1 + 8 * requests) + rounding;
+    const float code = kStepsPerDoubling * std::log2(1 + 8 * std::max(0.0F, requests)) + rounding;
     return static_cast<std::uint8_t>(std::min(255.0F, std::floor(code)));
 }
 
