@@ -30,6 +30,8 @@ constexpr ConnectFailure kConnectFailures[] = {
     {"database \"", "Create the database, or correct database.url."},
     {"role \"",
      "Run `keyrota db init` with database.admin_url, or correct the user in database.url."},
+    // It tells no SQLSTATE for that: a full disk, which each new connection may meet.
+    {"could not write init file", "Free space on the server, then run it again."},
     {"", "Is the server running, and is database.url right?"},
 };
 

@@ -88,6 +88,10 @@ TEST_F(Rotations, SelectsManyShowsThemAndAsks) {
     EXPECT_THAT(look.out, AllOf(HasSubstr("would rotate 0 of 5"), HasSubstr("names no sink")))
         << "no rule was given to the keys as yet";
     EXPECT_EQ(fingerprint(), before);
+    const auto json = object(keyrota({"rotate", "--match", "*", "--dry-run", "--json"}));
+    EXPECT_TRUE(json->getValue<bool>("dry_run"));
+    EXPECT_EQ(json->getValue<int>("selected"), 5);
+    EXPECT_EQ(json->getArray("first_troubles")->size(), 2U);
     expect_refused({"rotate"}, "which keys?");
     EXPECT_EQ(keyrota({"rotate", "--match", "*"}).exit_code, 2) << "asks, and there is nobody";
     EXPECT_THAT(rotations(), IsEmpty());
