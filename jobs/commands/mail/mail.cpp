@@ -216,12 +216,16 @@ ExitCode mail_test(const Config& config, const std::string& address, Format form
         {.token = token_by_hand(), .as_of = made.instant("created_at"), .only = message_id});
     session.execute(kGiveUp, {{"message_id", message_id}});  // a test that failed is over
     const Row outcome = session.one(kOutcome, {{"message_id", message_id}});
+    // A configuration that cannot send says itself what to do; no server was asked then.
+    const bool was_tried = report.deferred + report.dead > 0;
     if (outcome.text("state") != "sent")
         throw Error(ExitCode::delivery,
                     report.trouble.empty()
                         ? "the message was not taken: " + outcome.text("last_answer")
                         : report.trouble,
-                    "`keyrota doctor` looks at the way out; this message is not tried again.");
+                    was_tried || report.hint.empty()
+                        ? "`keyrota doctor` looks at the way out; this message is not tried again."
+                        : report.hint);
     Facts facts;
     facts.add("message_id", message_id);
     facts.add("sent_by", is_webhook ? "webhook" : mail_transport(config));
