@@ -22,7 +22,8 @@ void Given::add_to(Command& command) {
     command.option("--team", selection.filter.team, "instead: all of this team's owners")
         .type("TEAM");
     command.flag("--dry-run", options.dry_run, "show what would be changed; change nothing");
-    command.flag("--yes", options.yes, "do not ask about the keys that --match, --owner or --team select");
+    command.flag("--yes", options.yes,
+                 "do not ask about the keys that --match, --owner or --team select");
     command.option("--max-keys", options.max_keys, "refuse to change more than so many")
         .between(1, kMostKeysOfAChange)
         .shows_default()
