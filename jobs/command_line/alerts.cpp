@@ -24,7 +24,7 @@ void declare_alert_list(Command& alerts, Program& program) {
     const auto given = std::make_shared<GivenAlert>();
     Command list = alerts.add(
         "list",
-        "List settings: of an owner with those of the owner's keys, of a key with its owner's",
+        "List settings: an owner's with those of their keys, a key's with its owner's",
         {{"keyrota alerts list", "keyrota alerts list --owner ada@example.com",
           "keyrota alerts list --key 1 --json"},
          {ExitCode::config, ExitCode::database}});
@@ -39,8 +39,7 @@ void declare_alert_set(Command& alerts, Program& program) {
     const auto given = std::make_shared<GivenAlert>();
     Command set = alerts.add(
         "set",
-        "Set thresholds and mail of a check; a key's win over its owner's, and those over the "
-        "policy's",
+        "Set thresholds and mail of a check; a key's override its owner's, and those the policy's",
         {{"keyrota alerts set --owner ada@example.com KEY-ERROR-RATE --threshold error_rate=10 "
           "--threshold min_requests=1000",
           "keyrota alerts set --key 1 KEY-RATE-NEAR-LIMIT --mail off",
@@ -65,7 +64,7 @@ void declare_alert_set(Command& alerts, Program& program) {
 
 void declare_alert_unset(Command& alerts, Program& program) {
     const auto given = std::make_shared<GivenAlert>();
-    Command unset = alerts.add("unset", "Take the settings for a check back",
+    Command unset = alerts.add("unset", "Remove the settings for a check",
                                {{"keyrota alerts unset --owner ada@example.com KEY-ERROR-RATE",
                                  "keyrota alerts unset --key 1 KEY-RATE-NEAR-LIMIT"},
                                 {ExitCode::config, ExitCode::database}});
@@ -80,7 +79,7 @@ void declare_alert_unset(Command& alerts, Program& program) {
 
 void declare_alerts(Command& app, Program& program) {
     Command alerts =
-        app.add_group("alerts", "Give an owner or a key thresholds and mail of its own");
+        app.add_group("alerts", "Set thresholds and mail for one owner or one key");
     declare_alert_list(alerts, program);
     declare_alert_set(alerts, program);
     declare_alert_unset(alerts, program);

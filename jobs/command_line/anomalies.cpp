@@ -41,7 +41,7 @@ void declare_replay(Command& anomalies, Program& program) {
         .type("INSTANT");
     replay.option("--to", given->to, "up to this hour; default: as far as detect-anomalies came")
         .type("INSTANT");
-    replay.flag("--alarms", given->question.only_alarms, "only hours with an alarm");
+    replay.flag("--alarms", given->question.only_alarms, "only show hours with an alarm");
     given->add_to(replay);
     replay.runs(program, [given, &program] {
         ReplayQuestion& question = given->question;
@@ -56,8 +56,7 @@ void declare_rebuild(Command& anomalies, Program& program) {
     const auto from = std::make_shared<std::string>();
     Command rebuild = anomalies.add(
         "rebuild",
-        "Make what the detector remembers of all keys anew from their hours, as after a backup or "
-        "where a time should not count; samples that came late are not seen, so it may differ",
+        "Recompute the detector's states from the hourly figures, as after a restore or where a period should not count; late samples are left out, so they may differ",
         {{"keyrota anomalies rebuild --from 2026-06-01"},
          {ExitCode::config, ExitCode::database, ExitCode::lease_held}});
     rebuild.option("--from", *from, "from this hour on; earlier ones are forgotten")
@@ -73,7 +72,7 @@ void declare_rebuild(Command& anomalies, Program& program) {
 
 void declare_anomalies(Command& app, Program& program) {
     Command anomalies =
-        app.add_group("anomalies", "See how keys that behave unlike themselves are found");
+        app.add_group("anomalies", "Replay, rebuild and evaluate the detector of unusual behaviour");
     declare_replay(anomalies, program);
     declare_rebuild(anomalies, program);
     struct Given : GivenFormat {
@@ -100,7 +99,7 @@ void declare_anomalies(Command& app, Program& program) {
                 "mailed (0: held by the mail budget)")
         .type("FILE");
     eval.option("--sensitivity", given->sensitivity,
-                "what the thresholds are multiplied with: more is quieter")
+                "multiplies the thresholds: more is quieter")
         .shows_default()
         .type("M");
     given->add_json_to(eval);

@@ -14,9 +14,7 @@ void declare_verify(Command& audit, Program& program) {
                    {ExitCode::config, ExitCode::database, ExitCode::audit_broken}});
     verify
         .option("--head", given->heads,
-                "a head that was kept elsewhere and that the trail must contain: a hash, "
-                "HEIGHT:HASH, or a file with lines of `keyrota audit head` or of the log; may be "
-                "given again")
+                "a head kept elsewhere that the trail must contain: a hash, HEIGHT:HASH, or a file with lines of `keyrota audit head` or of the log; may be repeated")
         .type("HEAD");
     verify
         .option("--public-key", given->public_key,
@@ -30,7 +28,7 @@ void declare_verify(Command& audit, Program& program) {
 void declare_head(Command& audit, Program& program) {
     const auto json = std::make_shared<bool>(false);
     Command head = audit.add(
-        "head", "Print the newest block, signed: keep it elsewhere, to verify against",
+        "head", "Print the newest block, signed; keep it elsewhere to verify against",
         {{"keyrota audit head", "keyrota audit head >> heads.txt", "keyrota audit head --json"},
          {ExitCode::config, ExitCode::database}});
     head.flag("--json", *json, "print it as JSON, with the public key");
@@ -61,7 +59,7 @@ void declare_export(Command& audit, Program& program) {
     exported.option("--action", given->action, "only of this action").type("ACTION");
     exported
         .option("--out", given->file,
-                "this file, readable by you alone; without it standard output")
+                "write to this file, readable by you alone; default: standard output")
         .type("FILE");
     exported.runs(program, [given, &program] {
         const auto instant = [](const char* option, const std::string& text) {
@@ -83,7 +81,7 @@ void declare_show(Command& audit, Program& program) {
     };
     const auto given = std::make_shared<Given>();
     Command show =
-        audit.add("show", "Tell what was done with a key, when, by whom and why, newest first",
+        audit.add("show", "Show what was done to a key, when, by whom and why, newest first",
                   {{"keyrota audit show 1", "keyrota audit show sk_live_...4fZ0",
                     "keyrota audit show 0 --limit 0", "keyrota audit show 1 --json"},
                    {ExitCode::config, ExitCode::database}});
@@ -91,7 +89,7 @@ void declare_show(Command& audit, Program& program) {
                 "a key_id (also of a key that was deleted; 0: what concerns no key), "
                 "source:external_id, or prefix...hint")
         .required();
-    show.option("--limit", given->limit, "at most so many; 0 means all")
+    show.option("--limit", given->limit, "at most N; 0 means all")
         .not_negative()
         .shows_default()
         .type("N");

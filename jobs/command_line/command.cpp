@@ -172,16 +172,28 @@ Argument& Argument::not_with(const Argument& other) {
     return *this;
 }
 
+Command Command::under(const char* heading) const {
+    Command command(*app_);
+    command.heading_ = heading;
+    return command;
+}
+
+void Command::prepare(CLI::App& below) const {
+    below.group(heading_);
+    below.fallthrough();  // global options may stand anywhere
+    below.get_help_all_ptr()->group("");  // the program's help names it
+}
+
 Command Command::add(const char* name, const std::string& sentence, const Help& help) {
     CLI::App& command = *app_->add_subcommand(name, sentence);
-    command.fallthrough();  // global options may stand anywhere
+    prepare(command);
     command.footer(footer(help));
     return Command(command);
 }
 
 Command Command::add_group(const char* name, const char* sentence) {
     CLI::App& group = *app_->add_subcommand(name, sentence);
-    group.fallthrough();
+    prepare(group);
     group.require_subcommand(1);
     std::string path = name;
     for (const CLI::App* above = app_; above->get_parent() != nullptr; above = above->get_parent())

@@ -71,6 +71,8 @@ class Command {
     /// The program itself.
     explicit Command(CLI::App& app) : app_(&app) {}
 
+    /// The same command; the help lists under this heading what is added to it.
+    Command under(const char* heading) const;
     /// A command below this one.
     Command add(const char* name, const std::string& sentence, const Help& help);
     /// A command that only holds others.
@@ -92,7 +94,10 @@ class Command {
     void runs(Program& program, std::function<ExitCode()> work);
 
   private:
+    void prepare(CLI::App& below) const;
+
     CLI::App* app_;
+    const char* heading_ = "Commands";
 };
 
 /// `--json` and, where a list can be one, `--csv`.

@@ -55,6 +55,53 @@ void refuse_secrets(int argc, const char* const* argv) {
                 "Name a key by its key_id or as prefix...hint, and rotate this one: it was shown.");
 }
 
+// The commands by what they are about: so the help, the manual and completions list them.
+struct Section {
+    const char* heading;
+    std::vector<void (*)(Command&, Program&)> declarations;
+};
+
+const std::vector<Section>& sections() {
+    static const std::vector<Section> all = {
+        {"Jobs", {declare_run, declare_plan, declare_resume, declare_runs, declare_cron}},
+        {"Findings and evidence",
+         {declare_findings, declare_explain, declare_report, declare_waivers, declare_policy,
+          declare_alerts, declare_mail, declare_audit}},
+        {"Keys and their owners",
+         {declare_keys, declare_rotate, declare_rotations, declare_breach, declare_leaver,
+          declare_verify_secret, declare_owners, declare_teams}},
+        {"Usage", {declare_usage, declare_anomalies}},
+        {"This installation",
+         {declare_status, declare_doctor, declare_config, declare_database, declare_sample,
+          declare_manual, declare_completion}},
+    };
+    return all;
+}
+
+// Beside its name an option shows what it takes. What else is to be known stands behind its
+// meaning: which options exclude each other is said when both are given.
+class HelpFormatter : public CLI::Formatter {
+  public:
+    HelpFormatter() {
+        label("Positionals", "Arguments");
+        label("SUBCOMMAND", "COMMAND");
+    }
+
+    std::string make_option_opts(const CLI::Option* option) const override {
+        const std::string type = option->get_type_size() == 0 ? "" : option->get_type_name();
+        return (type.empty() ? "" : " " + type) + (option->get_expected_max() > 1 ? "..." : "");
+    }
+
+    std::string make_option_desc(const CLI::Option* option) const override {
+        std::string meaning = option->get_description();
+        if (!option->get_default_str().empty())
+            meaning += "; default: " + option->get_default_str();
+        // An argument shows it by lacking brackets in the usage.
+        if (option->get_required() && option->nonpositional()) meaning += " (required)";
+        return meaning;
+    }
+};
+
 }  // namespace
 
 ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
@@ -66,8 +113,7 @@ ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
         "keyrota audits and rotates API keys in a PostgreSQL key database: a batch job runner for "
         "cron.",
         "keyrota");
-    // Wide enough for `--key KEY Excludes: --owner` and a space.
-    app.get_formatter()->column_width(32);
+    app.formatter(std::make_shared<HelpFormatter>());
     app.require_subcommand(1);
     app.set_version_flag("--version", std::string("keyrota ") + KEYROTA_VERSION);
     app.set_help_all_flag("--help-all", "show the help of all commands");
@@ -80,42 +126,16 @@ ExitCode run_command_line(int argc, const char* const* argv, std::ostream& out,
     std::string file, data_dir, log_format;
     commands
         .option("--config", file,
-                "configuration file; without it /etc/keyrota/keyrota.yaml if there is one")
+                "configuration file; default: /etc/keyrota/keyrota.yaml if there is one")
         .type("FILE");
     commands.option("--data-dir", data_dir, "where the embedded database and the signing key live")
         .type("DIR");
     commands.option("--log-format", log_format, "text or json").type("FORMAT");
 
-    declare_run(commands, program);
-    declare_plan(commands, program);
-    declare_resume(commands, program);
-    declare_runs(commands, program);
-    declare_status(commands, program);
-    declare_doctor(commands, program);
-    declare_report(commands, program);
-    declare_findings(commands, program);
-    declare_explain(commands, program);
-    declare_waivers(commands, program);
-    declare_policy(commands, program);
-    declare_keys(commands, program);
-    declare_breach(commands, program);
-    declare_leaver(commands, program);
-    declare_rotate(commands, program);
-    declare_rotations(commands, program);
-    declare_verify_secret(commands, program);
-    declare_owners(commands, program);
-    declare_teams(commands, program);
-    declare_usage(commands, program);
-    declare_alerts(commands, program);
-    declare_database(commands, program);
-    declare_config(commands, program);
-    declare_anomalies(commands, program);
-    declare_audit(commands, program);
-    declare_mail(commands, program);
-    declare_cron(commands, program);
-    declare_sample(commands, program);
-    declare_manual(commands, program);
-    declare_completion(commands, program);
+    for (const Section& section : sections()) {
+        Command under = commands.under(section.heading);
+        for (const auto declare : section.declarations) declare(under, program);
+    }
 
     try {
         app.parse(argc, argv);

@@ -8,13 +8,13 @@ namespace keyrota {
 void declare_config(Command& app, Program& program) {
     Command config = app.add_group("config", "Check, show and describe the configuration");
     config
-        .add("check", "Say whether the configuration is valid, with all that is wrong at once",
+        .add("check", "Check the configuration and report everything that is wrong at once",
              {{"keyrota config check", "keyrota config check --config ./keyrota.yaml"},
               {ExitCode::config}})
         .runs(program, [&program] { return config_check(program.sources, program.out); });
     const auto json = std::make_shared<bool>(false);
     Command show =
-        config.add("show", "Show every option, its value and where it was said",
+        config.add("show", "Show every option, its value and where it was set",
                    {{"keyrota config show", "keyrota config show --json"}, {ExitCode::config}});
     show.flag("--json", *json, "print as JSON");
     show.runs(program,
@@ -27,7 +27,7 @@ void declare_config(Command& app, Program& program) {
             return ExitCode::done;
         });
     config
-        .add("reference", "Print docs/configuration.md: every option, what it takes and is for",
+        .add("reference", "Print docs/configuration.md: every option, what it takes and what it is for",
              {{"keyrota config reference > configuration.md"}, {}})
         .runs(program, [&program] {
             program.out << config_reference();

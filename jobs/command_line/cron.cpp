@@ -9,9 +9,9 @@ void declare_cron(Command& app, Program& program) {
         std::string directory;
     };
     const auto given = std::make_shared<Given>();
-    Command cron = app.add_group("cron", "Have the jobs started in time");
+    Command cron = app.add_group("cron", "Print what starts the jobs on schedule");
     Command print = cron.add(
-        "print", "Print the files that make cron, systemd or Kubernetes start the jobs",
+        "print", "Print the files with which cron, systemd or Kubernetes starts the jobs",
         {{"keyrota cron print --format crontab", "keyrota cron print --format systemd --out units",
           "keyrota cron print --format kubernetes --out manifests"},
          {ExitCode::config}});

@@ -4,16 +4,16 @@
 namespace keyrota {
 
 void declare_database(Command& app, Program& program) {
-    Command db = app.add_group("db", "Make, migrate, start and look into the database");
+    Command db = app.add_group("db", "Create, migrate, start, stop and query the database");
     {
         const auto options = std::make_shared<InitOptions>();
         Command init =
-            db.add("init", "Make what is missing: embedded server, roles, schema, signing key",
+            db.add("init", "Create what is missing: embedded server, roles, schema, signing key",
                    {{"keyrota db init", "keyrota db init --simulation --data-dir /tmp/try-it",
                      "KEYROTA_DATABASE_ADMIN_URL=postgresql://admin@db/keys keyrota db init"},
                     {ExitCode::config, ExitCode::database}});
         init.flag("--simulation", options->simulation,
-                  "a database that may travel in time, never a real one");
+                  "a database for time travel (--as-of); never a real one");
         init.runs(program,
                   [options, &program] { return db_init(program.load(), *options, program.out); });
     }
@@ -25,13 +25,13 @@ void declare_database(Command& app, Program& program) {
     };
     add_plain("migrate", "Bring the schema up to this program's version",
               {{"keyrota db migrate"}, {ExitCode::config, ExitCode::database}}, db_migrate);
-    add_plain("check", "Say whether the schema fits this program",
+    add_plain("check", "Check that the schema matches this program",
               {{"keyrota db check"}, {ExitCode::config, ExitCode::database}}, db_check);
     add_plain("start", "Start the embedded server",
               {{"keyrota db start"}, {ExitCode::config, ExitCode::database}}, db_start);
     add_plain("stop", "Stop the embedded server",
               {{"keyrota db stop"}, {ExitCode::config, ExitCode::database}}, db_stop);
-    add_plain("status", "Say whether the embedded server runs",
+    add_plain("status", "Show whether the embedded server is running",
               {{"keyrota db status"}, {ExitCode::config, ExitCode::attention}}, db_status);
 
     const auto arguments = std::make_shared<std::vector<std::string>>();
@@ -39,7 +39,7 @@ void declare_database(Command& app, Program& program) {
         db.add("psql", "Open psql on the database as keyrota_owner",
                {{"keyrota db psql", "keyrota db psql -- -c 'select * from keyrota.key limit 5'"},
                 {ExitCode::config, ExitCode::database}});
-    psql.option("ARG", *arguments, "what psql gets, after --").may_be_empty();
+    psql.option("ARG", *arguments, "arguments for psql, after --").may_be_empty();
     psql.runs(program, [arguments, &program] { return db_psql(program.load(), *arguments); });
 }
 

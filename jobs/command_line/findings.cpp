@@ -16,7 +16,7 @@ void declare_findings_list(Command& findings, Program& program) {
     FindingFilter& filter = given->filter;
     Command list = findings.add(
         "list",
-        "List findings, what first: by severity, production before test, keys in use before idle "
+        "List findings, the most urgent first: by severity, production before test, keys in use before idle "
         "ones, oldest first",
         {{"keyrota findings list", "keyrota findings list --severity high --environment production",
           "keyrota findings list --check KEY-EXPIRES-SOON --owner ada@example.com --csv",
@@ -26,7 +26,7 @@ void declare_findings_list(Command& findings, Program& program) {
     const auto add = [&](const char* option, std::string& value, const std::string& help,
                          const char* type) { list.option(option, value, help).type(type); };
     list.option("--status", filter.status,
-                "unresolved (without it), open, acknowledged, waived, resolved or all")
+                "unresolved (the default), open, acknowledged, waived, resolved or all")
         .one_of({"unresolved", "open", "acknowledged", "waived", "resolved", "all"})
         .type("STATUS");
     add("--check", filter.check_id, "only of this check", "CHECK");
@@ -42,15 +42,14 @@ void declare_findings_list(Command& findings, Program& program) {
         .one_of({"production", "test"})
         .type("NAME");
     list.option("--limit", given->limit,
-                "at most so many; 0 means all (without it 100, with --json, --csv and --ocsf all)")
+                "at most N; 0 means all. Default: 100, or all with --json, --csv or --ocsf")
         .not_negative()
         .type("N");
     add("--fail-on", given->fail_on,
         "exit 10 if one of these findings is open at or over this severity", "SEVERITY");
     given->add_to(list);
     list.flag("--ocsf", given->ocsf,
-              "print OCSF 1.8 events, a JSON object on a line each: Compliance, Detection and IAM "
-              "Analysis Findings");
+              "print OCSF 1.8 events, one JSON object per line: Compliance, Detection and IAM Analysis Findings");
     list.runs(program, [given, &program] {
         if (given->ocsf && (given->json || given->csv))
             throw Error(ExitCode::usage, "--ocsf is a format of its own",
@@ -69,7 +68,7 @@ void declare_findings_controls(Command& findings, Program& program) {
     };
     const auto given = std::make_shared<Given>();
     Command controls = findings.add(
-        "controls", "List clauses of standards and the checks that speak to them, by our reading",
+        "controls", "List clauses of standards and the checks that relate to them, by our reading",
         {{"keyrota findings controls", "keyrota findings controls --check KEY-ROTATION-DUE",
           "keyrota findings controls --csv"},
          {}});
@@ -83,7 +82,7 @@ void declare_findings_controls(Command& findings, Program& program) {
 }  // namespace
 
 void declare_findings(Command& app, Program& program) {
-    Command findings = app.add_group("findings", "See what checks found, and answer it");
+    Command findings = app.add_group("findings", "List what checks found; acknowledge or resolve it");
     declare_findings_list(findings, program);
     declare_findings_controls(findings, program);
 
@@ -127,7 +126,7 @@ void declare_findings(Command& app, Program& program) {
                                    program.out);
         });
     };
-    add_decision("ack", "Say that findings are known and being worked on",
+    add_decision("ack", "Acknowledge findings: they are known and being worked on",
                  {{"keyrota findings ack kf_0123456789 --why 'renewed with the release on Friday'"},
                   {ExitCode::config, ExitCode::database}},
                  Decision::acknowledge);
@@ -143,9 +142,7 @@ void declare_explain(Command& app, Program& program) {
     };
     const auto given = std::make_shared<Given>();
     Command command = app.add("explain",
-                              "Explain one key on one page: facts, policy rule, findings, "
-                              "audit trail, and whether a call "
-                              "with it is accepted now",
+                              "Explain one key on one page: facts, policy rule, findings, audit trail, and whether a call would be accepted",
                               {{"keyrota explain 1", "keyrota explain sk_live_...abcd",
                                 "keyrota explain aws:AKIA123 --json"},
                                {ExitCode::config, ExitCode::database}});

@@ -21,7 +21,7 @@ struct Given : GivenFormat {
             .type("FORMAT");
         command
             .option("--map", options.map,
-                    "which columns are what: a YAML file, or the name of a ready map")
+                    "what the columns mean: a YAML file, or the name of a built-in map")
             .type("MAP");
         command.flag("--dry-run", options.dry_run, "say what would be done; change nothing");
         add_json_to(command);
@@ -38,7 +38,7 @@ void declare_keys_import(Command& keys, Program& program) {
     const auto given = std::make_shared<Given<KeysImportOptions>>();
     KeysImportOptions& options = given->options;
     Command command =
-        keys.add("import", "Make the keys of one source what a file says: all of it or nothing",
+        keys.add("import", "Make the keys of one source match a file, all of it or nothing",
                  {{"keyrota keys import --source legacy --format csv --dry-run keys.csv",
                    "keyrota keys import --source aws --format csv --map aws-credential-report "
                    "--owner ada@example.com report.csv",
@@ -51,12 +51,12 @@ void declare_keys_import(Command& keys, Program& program) {
     command.option("--owner", options.owner, "whose keys they are where the file names no owner")
         .type("EMAIL");
     command.flag("--create-owners", options.create_owners,
-                 "make owners for addresses that nobody has; else such a line is an error");
+                 "create owners for addresses that nobody has; otherwise such a line is an error");
     command.flag("--prune", options.prune, "expire keys of the source that the file no longer has");
-    command.flag("--yes", options.yes, "do not ask before that");
+    command.flag("--yes", options.yes, "do not ask for confirmation of --prune");
     command
         .option("--max-actions", options.max_actions,
-                "expire so many at most; without it 20, or 5 % of the active keys up to 1,000")
+                "expire at most N; without it 20, or 5 % of the active keys up to 1,000")
         .not_negative()
         .type("N");
     command.runs(program, [given, &program] {
@@ -70,13 +70,13 @@ void declare_keys_import(Command& keys, Program& program) {
 void declare_owners_import(Command& owners, Program& program) {
     const auto given = std::make_shared<Given<OwnersImportOptions>>();
     Command command =
-        owners.add("import", "Make owners what a file says, by their address: all of it or nothing",
+        owners.add("import", "Make owners match a file, by email address, all of it or nothing",
                    {{"keyrota owners import --format csv owners.csv",
                      "keyrota owners import --format jsonl --create-teams -"},
                     {ExitCode::config, ExitCode::database}});
     given->add_to(command, "what to import; - for standard input");
     command.flag("--create-teams", given->options.create_teams,
-                 "make teams for names that none has; else such a line is an error");
+                 "create teams for names that none has; otherwise such a line is an error");
     command.runs(program, [given, &program] {
         return owners_import(program.load(), given->complete(), given->format(),
                              Program::out_is_terminal(), program.out);

@@ -24,7 +24,7 @@ void Given::add_to(Command& command) {
     command.flag("--dry-run", options.dry_run, "show what would be changed; change nothing");
     command.flag("--yes", options.yes,
                  "do not ask about the keys that --match, --owner or --team select");
-    command.option("--max-keys", options.max_keys, "refuse to change more than so many")
+    command.option("--max-keys", options.max_keys, "refuse to change more keys than this")
         .between(1, kMostKeysOfAChange)
         .shows_default()
         .type("N");
@@ -52,7 +52,7 @@ void add_change(Command& keys, Program& program, KeyAction action, const char* n
 void add_wishes(Command& update, KeyWishes& wishes) {
     update
         .option("--expires-at", wishes.expires_at,
-                "the end date, or never; an expired key becomes inactive by it, to be activated")
+                "the end date, or never; this makes an expired key inactive, and it can then be activated")
         .type("TIME");
     update.option("--new-owner", wishes.new_owner, "whose it is from now on").type("OWNER");
     update.option("--scopes", wishes.scopes, "all that it may do, a,b or repeated; or none")
@@ -76,10 +76,10 @@ void declare_key_changes(Command& keys, Program& program) {
                add_wishes);
     add_change(
         keys, program, KeyAction::activate, "activate",
-        "Switch keys on again that were switched off; an expired key needs an end date first",
+        "Switch keys back on; an expired key needs a new end date first",
         {"keyrota keys activate 1", "keyrota keys activate --team Payments --dry-run"});
     add_change(keys, program, KeyAction::deactivate, "deactivate",
-               "Switch keys off; they can come back",
+               "Switch keys off; `activate` switches them back on",
                {"keyrota keys deactivate 1 2 3",
                 "keyrota keys deactivate --owner ada@example.com --dry-run",
                 "keyrota keys deactivate --match 'load-test-*' --yes"});

@@ -15,7 +15,7 @@ void declare_create(Command& keys, Program& program) {
     const auto given = std::make_shared<Given>();
     NewKey& key = given->key;
     Command create = keys.add(
-        "create", "Create a key and show its secret, this once",
+        "create", "Create a key and show its secret once",
         {{"keyrota keys create --owner ada@example.com --name checkout --type secret",
           "keyrota keys create --owner 7 --name ios-app --type public --scopes read:experiences "
           "--plan Pro --expires-at 2027-06-30",
@@ -32,13 +32,13 @@ void declare_create(Command& keys, Program& program) {
     create.option("--environment", key.environment, "production, or test for keys of type test")
         .one_of({"production", "test"})
         .type("NAME");
-    create.option("--scopes", key.scopes, "what it may do, a,b or repeated; none without it")
+    create.option("--scopes", key.scopes, "what it may do, a,b or repeated; default: none")
         .type("SCOPES");
     create.option("--plan", key.service_plan, "its service plan").type("PLAN");
     create.option("--limit", key.limit, "calls a minute, instead of the plan's")
         .between(1, kMostCallsAMinute)
         .type("N");
-    create.option("--expires-at", key.expires_at, "its end date, or never (so without it)")
+    create.option("--expires-at", key.expires_at, "its end date, or never (the default)")
         .type("TIME");
     given->add_json_to(create);
     create.runs(program, [given, &program] {
@@ -63,23 +63,21 @@ void declare_list(Command& keys, Program& program) {
                   {ExitCode::config, ExitCode::database}});
     given->add_filter_to(list);
     list.option("--sort", given->sort,
-                "key_id, name, created, expires, last-used or owner; with a - in front the other "
-                "way round")
+                "key_id, name, created, expires, last-used or owner; with a - in front in reverse")
         .one_of(both_ways({"key_id", "name", "created", "expires", "last-used", "owner"}))
         .shows_default()
         .type("ORDER");
     list.option("--after", given->after,
-                "go on behind this key of the same list; only by key_id it costs no sorting")
+                "continue after this key of the same list; only in the order of key_id without sorting")
         .type("KEY_ID");
     list.option("--limit", given->limit,
-                "at most so many; 0 means all (without it 100, with --json, --csv and "
-                "--credential-report all)")
+                "at most N; 0 means all. Default: 100, or all with --json, --csv or --credential-report")
         .not_negative()
         .type("N");
     given->add_to(list);
     list.flag(
         "--credential-report", given->credential_report,
-        "print CSV for auditors, a line a key: created, last used, age, status, owner, and the "
+        "print CSV for auditors, one line per key: created, last used, age, status, owner, and the "
         "checks that hold for it");
     list.runs(program, [given, &program] {
         KeyOrder order;
@@ -120,17 +118,16 @@ void declare_regenerate(Command& keys, Program& program) {
     const auto given = std::make_shared<Given>();
     Command regenerate = keys.add(
         "regenerate",
-        "Let another key with a new secret take a key's place, and show the secret, this once; the "
-        "old one ends",
+        "Replace a key by one with a new secret, shown once; the old key ends",
         {{"keyrota keys regenerate 1 --yes", "keyrota keys regenerate 1 --overlap 2d",
           "keyrota keys regenerate sk_live_...abcd --dry-run"},
          {ExitCode::config, ExitCode::database}});
     regenerate.option("KEY", given->key, "a key_id or prefix...hint").required();
     regenerate
         .option("--overlap", given->overlap,
-                "let the old key work for so long beside the new one; without it, it ends at once")
+                "keep the old key working beside the new one for this long; by default it ends at once")
         .type("DURATION");
-    regenerate.flag("--dry-run", given->options.dry_run, "show what would be; change nothing");
+    regenerate.flag("--dry-run", given->options.dry_run, "show what would be done; change nothing");
     regenerate.flag("--yes", given->options.yes, "do not ask before the old key ends at once");
     given->add_json_to(regenerate);
     regenerate.runs(program, [given, &program] {
@@ -147,7 +144,7 @@ void declare_export(Command& keys, Program& program) {
     };
     const auto given = std::make_shared<Given>();
     Command command =
-        keys.add("export", "Write keys to a file that an import reads: no secrets and no hashes",
+        keys.add("export", "Write keys to a file that an import reads, without secrets or hashes",
                  {{"keyrota keys export --format csv --out keys.csv",
                    "keyrota keys export --format jsonl --team Payments"},
                   {ExitCode::config, ExitCode::database}});
@@ -158,7 +155,7 @@ void declare_export(Command& keys, Program& program) {
         .required()
         .one_of({"csv", "jsonl"})
         .type("FORMAT");
-    command.option("--out", given->file, "the file; standard output without it").type("FILE");
+    command.option("--out", given->file, "write to this file; default: standard output").type("FILE");
     given->add_filter_to(command);
     command.runs(program, [given, &program] {
         return keys_export(program.load(), given->read(),

@@ -28,18 +28,18 @@ void declare_queue(Command& mail, Program& program) {
     };
     const auto given = std::make_shared<Given>();
     Command queue = mail.add(
-        "queue", "List messages that are not sent: those that wait, the next first, and dead ones",
+        "queue", "List messages that are not sent: waiting ones, the next first, and dead ones",
         {{"keyrota mail queue", "keyrota mail queue --state dead --json",
           "keyrota mail queue --state sent --limit 20"},
          {ExitCode::config, ExitCode::database}});
     queue
         .option("--state", given->state,
-                "unsent (without it), pending, sending, sent, dead, cancelled or all")
+                "unsent (the default), pending, sending, sent, dead, cancelled or all")
         .one_of({"unsent", "pending", "sending", "sent", "dead", "cancelled", "all"})
         .type("STATE");
     queue
         .option("--limit", given->limit,
-                "at most so many; 0 means all (without it 100, with --json and --csv all)")
+                "at most N; 0 means all. Default: 100, or all with --json or --csv")
         .not_negative()
         .type("N");
     given->add_to(queue);
@@ -53,7 +53,7 @@ void declare_show(Command& mail, Program& program) {
         std::int64_t message = 0;
     };
     const auto given = std::make_shared<Given>();
-    Command show = mail.add("show", "Show a message, and what became of each try to deliver it",
+    Command show = mail.add("show", "Show a message and the outcome of each try to deliver it",
                             {{"keyrota mail show 42", "keyrota mail show 42 --json"},
                              {ExitCode::config, ExitCode::database}});
     show.option("MESSAGE", given->message, "its number, as `queue` lists it").required();
@@ -66,7 +66,7 @@ void declare_show(Command& mail, Program& program) {
 void declare_retry(Command& mail, Program& program) {
     const auto given = std::make_shared<GivenMessages>();
     Command retry =
-        mail.add("retry", "Let messages that are dead or wait go out with the next delivery",
+        mail.add("retry", "Try dead or waiting messages again with the next delivery",
                  {{"keyrota mail retry 42 43", "keyrota mail retry --dead"},
                   {ExitCode::config, ExitCode::database}});
     const Argument messages = retry.option("MESSAGE", given->messages, "their numbers");
@@ -81,7 +81,7 @@ void declare_retry(Command& mail, Program& program) {
 
 void declare_cancel(Command& mail, Program& program) {
     const auto given = std::make_shared<GivenMessages>();
-    Command cancel = mail.add("cancel", "Let messages never go out",
+    Command cancel = mail.add("cancel", "Cancel messages: they are never sent",
                               {{"keyrota mail cancel 42 --why 'the keys were deleted'"},
                                {ExitCode::config, ExitCode::database}});
     cancel.option("MESSAGE", given->messages, "their numbers").required();
@@ -94,7 +94,7 @@ void declare_cancel(Command& mail, Program& program) {
 
 void declare_sending(Command& mail, Program& program) {
     const auto flushed = std::make_shared<GivenFormat>();
-    Command flush = mail.add("flush", "Deliver at once what waits for its next try",
+    Command flush = mail.add("flush", "Deliver now what waits for its next try",
                              {{"keyrota mail flush", "keyrota mail flush --json"},
                               {ExitCode::config, ExitCode::database, ExitCode::delivery}});
     flushed->add_json_to(flush);
@@ -106,7 +106,7 @@ void declare_sending(Command& mail, Program& program) {
         std::string address;
     };
     const auto given = std::make_shared<Given>();
-    Command test = mail.add("test", "Send a test message now, by the way that all messages take",
+    Command test = mail.add("test", "Send a test message now, the way all messages go",
                             {{"keyrota mail test ada@example.com", "keyrota mail test webhook",
                               "keyrota mail test webhook:payments-chat"},
                              {ExitCode::config, ExitCode::database, ExitCode::delivery}});
@@ -120,10 +120,10 @@ void declare_sending(Command& mail, Program& program) {
 void declare_release(Command& mail, Program& program) {
     const auto yes = std::make_shared<bool>(false);
     Command release =
-        mail.add("release", "Let owners be told, which after an installation nobody is",
+        mail.add("release", "Release mail to owners, which a new installation holds back",
                  {{"keyrota mail release", "keyrota mail release --yes"},
                   {ExitCode::config, ExitCode::database}});
-    release.flag("--yes", *yes, "do not ask");
+    release.flag("--yes", *yes, "do not ask for confirmation");
     release.runs(program, [yes, &program] {
         return mail_release(program.load(), *yes, program.out, program.errors);
     });
@@ -135,7 +135,7 @@ void declare_preview(Command& mail, Program& program) {
     };
     const auto given = std::make_shared<Given>();
     Command preview =
-        mail.add("preview", "Write the mail that an owner would get now to files, and send nothing",
+        mail.add("preview", "Write the mail that an owner would get now to files; send nothing",
                  {{"keyrota mail preview ada@example.com --out mail",
                    "keyrota mail preview kf_0123456789 --out mail"},
                   {ExitCode::config, ExitCode::database}});
@@ -153,7 +153,7 @@ void declare_preview(Command& mail, Program& program) {
 
 void declare_suppressions(Command& mail, Program& program) {
     Command suppressions =
-        mail.add_group("suppressions", "Addresses that get no mail, since they refused it");
+        mail.add_group("suppressions", "Manage addresses that get no mail because they refused it");
     const auto format = std::make_shared<GivenFormat>();
     Command list = suppressions.add(
         "list", "List them, with the words of the server that refused",
@@ -189,7 +189,7 @@ void declare_suppressions(Command& mail, Program& program) {
 }  // namespace
 
 void declare_mail(Command& app, Program& program) {
-    Command mail = app.add_group("mail", "See what was sent to people, and what waits");
+    Command mail = app.add_group("mail", "Show what was sent and what waits; preview, test, retry");
     declare_release(mail, program);
     declare_preview(mail, program);
     declare_queue(mail, program);

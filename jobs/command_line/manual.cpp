@@ -37,7 +37,7 @@ void declare_manual(Command& app, Program& program) {
     Command manual =
         app.add("manual", "Print a manual page, or write all of them to a directory",
                 {{"keyrota manual keys > keyrota-keys.1", "keyrota manual --out man1"}, {}});
-    manual.option("COMMAND", given->command, "the page of this command; without it keyrota's own");
+    manual.option("COMMAND", given->command, "the page of this command; default: keyrota's own");
     manual.option("--out", given->directory, "write every page to this directory instead")
         .type("DIR");
     manual.runs(program, [given, app, &program] {
@@ -51,7 +51,7 @@ void declare_manual(Command& app, Program& program) {
 void declare_completion(Command& app, Program& program) {
     const auto shell = std::make_shared<std::string>();
     Command completion = app.add(
-        "completion", "Print a script by which a shell completes what is typed",
+        "completion", "Print a completion script for a shell",
         {{"keyrota completion bash > keyrota.bash", "keyrota completion zsh > _keyrota"}, {}});
     completion.option("SHELL", *shell, "bash or zsh").required().one_of({"bash", "zsh"});
     completion.runs(program, [shell, app, &program] {

@@ -11,12 +11,12 @@ void declare_status(Command& app, Program& program) {
     };
     const auto given = std::make_shared<Given>();
     Command command =
-        app.add("status", "Show on one screen how the jobs, the findings and the database stand",
+        app.add("status", "Show the state of jobs, findings and database on one screen",
                 {{"keyrota status", "keyrota status --json",
                   "keyrota status >/dev/null || echo 'keyrota needs somebody'"},
                  {ExitCode::config, ExitCode::database, ExitCode::attention}});
     command
-        .option("--as-of", given->as_of, "as at this instant (UTC); on a simulation database only")
+        .option("--as-of", given->as_of, "as of this instant (UTC); on a simulation database only")
         .type("TIME");
     given->add_json_to(command);
     command.runs(program, [given, &program] {
@@ -34,7 +34,7 @@ void declare_status(Command& app, Program& program) {
 void declare_doctor(Command& app, Program& program) {
     const auto given = std::make_shared<GivenFormat>();
     Command command =
-        app.add("doctor", "Look for what would trouble keyrota on this machine and in its database",
+        app.add("doctor", "Examine machine and database for problems: rights, clocks, disk, schedule, mail",
                 {{"keyrota doctor", "keyrota doctor --json"}, {ExitCode::attention}});
     given->add_json_to(command);
     command.runs(program, [given, &program] {

@@ -6,7 +6,7 @@ namespace keyrota {
 namespace {
 
 constexpr const char* kLimitHelp =
-    "at most so many; 0 means all (without it 100, with --json and --csv all)";
+    "at most N; 0 means all. Default: 100, or all with --json or --csv";
 
 std::optional<std::int64_t> limit_of(std::int64_t given) {
     if (given < 0) return std::nullopt;
@@ -37,7 +37,7 @@ void declare_owner_changes(Command& owners, Program& program) {
     };
     const auto made = std::make_shared<Given>();
     Command create = owners.add(
-        "create", "Create an owner: who is told about keys",
+        "create", "Create an owner: somebody who is told about their keys",
         {{"keyrota owners create --email ada@example.com --name 'Ada Lovelace'",
           "keyrota owners create --email build@example.com --name 'Nightly build' --team Platform "
           "--time-zone Europe/Berlin"},
@@ -119,7 +119,7 @@ void declare_team_changes(Command& teams, Program& program) {
         TeamWishes wishes;
     };
     const auto made = std::make_shared<Given>();
-    Command create = teams.add("create", "Create a team: who stands behind owners",
+    Command create = teams.add("create", "Create a team of owners",
                                {{"keyrota teams create --name Payments",
                                  "keyrota teams create --name Search --email search@example.com "
                                  "--security-email security@example.com"},

@@ -5,16 +5,14 @@
 namespace keyrota {
 
 void declare_policy(Command& app, Program& program) {
-    Command policy = app.add_group("policy", "See which thresholds hold for which keys");
+    Command policy = app.add_group("policy", "Show which thresholds apply to which keys");
     struct Given : GivenFormat {
         std::string key;
     };
     const auto given = std::make_shared<Given>();
     Command explain =
         policy.add("explain",
-                   "Explain which policy rule holds for a key: every rule with the first reason "
-                   "why it does not "
-                   "match, and the thresholds with where each was set",
+                   "Explain which policy rule applies to a key, the first reason why each other rule does not, and where each threshold was set",
                    {{"keyrota policy explain 1", "keyrota policy explain sk_live_...abcd --json"},
                     {ExitCode::config, ExitCode::database}});
     explain.option("KEY", given->key, "a key_id, source:external_id, or prefix...hint").required();

@@ -10,7 +10,7 @@ void declare_report(Command& app, Program& program) {
     };
     const auto given = std::make_shared<Given>();
     Command command = app.add(
-        "report", "Write how the keys stand into one file that can be forwarded",
+        "report", "Write the state of the keys into one HTML file to forward",
         {{"keyrota report --out report.html", "keyrota report --team Payments --out payments.html",
           "keyrota report --json | jq -r .headline"},
          {ExitCode::config, ExitCode::database}});
@@ -23,7 +23,7 @@ void declare_report(Command& app, Program& program) {
     command.flag("--json", given->json, "the figures as JSON instead of a page");
     command
         .option("--as-of", given->as_of_text,
-                "as at this instant (UTC); on a simulation database only")
+                "as of this instant (UTC); on a simulation database only")
         .type("TIME");
     command.runs(program, [given, &program] {
         if (!given->as_of_text.empty()) {

@@ -17,7 +17,7 @@ void declare_list(Command& rotations, Program& program) {
     const auto given = std::make_shared<GivenRotation>();
     Command list = rotations.add(
         "list",
-        "List rotations, newest first: those that are not finished, unless others are asked for",
+        "List rotations, newest first; only unfinished ones unless --state asks for others",
         {{"keyrota rotations list", "keyrota rotations list --state failed --json",
           "keyrota rotations list --key 17 --state all"},
          {ExitCode::config, ExitCode::database}});
@@ -28,7 +28,7 @@ void declare_list(Command& rotations, Program& program) {
         .type("STATE");
     list.option("--key", given->filter.key, "only of this key, as predecessor or as successor")
         .type("KEY");
-    list.option("--limit", given->filter.limit, "so many at most").positive().type("N");
+    list.option("--limit", given->filter.limit, "at most N").positive().type("N");
     given->add_to(list);
     list.runs(program, [given, &program] {
         return rotations_list(program.load(), given->filter, given->format(), program.out);
@@ -74,7 +74,7 @@ void declare_rotate(Command& app, Program& program) {
     };
     const auto given = std::make_shared<Given>();
     Command rotate = app.add(
-        "rotate", "Rotate keys: make successors, deliver their secrets, let the old keys overlap",
+        "rotate", "Rotate keys: create successors, deliver their secrets, keep the old keys for an overlap",
         {{"keyrota rotate 17 --sink files", "keyrota rotate --team Payments --dry-run",
           "keyrota rotate --match 'checkout-*' --overlap 14d --yes",
           "keyrota rotate 17 --sink print"},
@@ -94,16 +94,16 @@ void declare_rotate(Command& app, Program& program) {
         .type("REASON");
     rotate
         .option("--sink", given->options.sink,
-                "into what the secrets go, or print: shown by hand; without it as the policy says")
+                "where the secrets go, or print to show them here; default: as the policy says")
         .type("NAME");
     rotate
         .option("--overlap", given->overlap,
-                "how long the old keys work on, at least; without it as the policy says")
+                "how long the old keys keep working, at least; default: as the policy says")
         .type("DURATION");
     rotate.flag("--dry-run", given->options.dry_run, "show what would be rotated; change nothing");
     rotate.flag("--yes", given->options.yes,
-                "do not ask where --match, --owner or --team means several");
-    rotate.option("--max-keys", given->options.max_keys, "refuse to rotate more than so many")
+                "do not ask for confirmation where --match, --owner or --team selects several");
+    rotate.option("--max-keys", given->options.max_keys, "refuse to rotate more keys than this")
         .between(1, kMostKeysOfAChange)
         .shows_default()
         .type("N");
@@ -118,19 +118,19 @@ void declare_rotate(Command& app, Program& program) {
 }
 
 void declare_rotations(Command& app, Program& program) {
-    Command rotations = app.add_group("rotations", "Rotations: what became of each, and decisions");
+    Command rotations = app.add_group("rotations", "Show rotations; retry, hold, release or cancel them");
     declare_list(rotations, program);
     declare_show(rotations, program);
     declare_decision(rotations, program, RotationDecision::retry, "retry",
-                     "Have failed rotations tried again", {"keyrota rotations retry 17"});
+                     "Try failed rotations again", {"keyrota rotations retry 17"});
     declare_decision(rotations, program, RotationDecision::cancel, "cancel",
-                     "Cancel rotations: the key is as it was, its successor ends at once",
+                     "Cancel rotations: the old key stays as it was, its successor ends at once",
                      {"keyrota rotations cancel 17", "keyrota rotations cancel 17 --yes"});
     declare_decision(rotations, program, RotationDecision::hold, "hold",
-                     "Hold rotations: nothing moves them on, no key is retired by them",
+                     "Hold rotations: they do not continue, and no key is retired by them",
                      {"keyrota rotations hold 17 18"});
     declare_decision(rotations, program, RotationDecision::release, "release",
-                     "Let rotations that were held go on", {"keyrota rotations release 17"});
+                     "Release held rotations: they continue", {"keyrota rotations release 17"});
 }
 
 }  // namespace keyrota

@@ -12,7 +12,7 @@ namespace {
 Argument add_max_actions(Command& command, std::int64_t& max_actions) {
     return command
         .option("--max-actions", max_actions,
-                "allow so many actions of each check, instead of the blast radius")
+                "allow up to N actions per check, instead of the blast radius")
         .not_negative()
         .type("N");
 }
@@ -42,14 +42,14 @@ void declare_run(Command& app, Program& program) {
     run.option("JOB", given->jobs, jobs).required();
     run.flag("--dry-run", given->options.dry_run, "show what would be done and change nothing");
     run.option("--limit", given->limit,
-               "at most so many keys of each check; what is left waits for the next run")
+               "at most N keys per check; the rest waits for the next run")
         .positive()
         .type("N");
     add_max_actions(run, given->max_actions);
     run.option("--as-of", given->as_of,
-               "judge as at this instant (UTC); with --dry-run, or on a simulation database")
+               "judge as of this instant (UTC); with --dry-run, or on a simulation database")
         .type("TIME");
-    run.option("--wait", given->wait, "wait so long for another run of the job to end")
+    run.option("--wait", given->wait, "wait at most this long for another run of the job to end")
         .type("DURATION");
     run.option("--fail-on", given->fail_on,
                std::string("exit 10 if findings of the jobs' checks are open at or over this "
@@ -94,14 +94,14 @@ void declare_plan(Command& app, Program& program) {
     };
     const auto planned = std::make_shared<Given>();
     Command plan =
-        app.add("plan", "Write what a run of a job would do to a file, to be read and approved",
+        app.add("plan", "Write what a job would do to a file, for review and approval",
                 {{"keyrota plan expire-keys --out plan.jsonl",
                   "keyrota plan expire-keys --out plan.jsonl --max-actions 5000"},
                  {ExitCode::partial, ExitCode::config, ExitCode::database, ExitCode::lease_held,
                   ExitCode::blast_radius, ExitCode::held_back, ExitCode::audit_broken,
                   ExitCode::interrupted_int, ExitCode::interrupted_term}});
     plan.option("JOB", planned->job, "which job").required();
-    plan.option("--out", planned->file, "the file: JSON lines, one an action")
+    plan.option("--out", planned->file, "the file: JSON lines, one per action")
         .required()
         .type("FILE");
     add_max_actions(plan, planned->max_actions);
@@ -113,7 +113,7 @@ void declare_plan(Command& app, Program& program) {
 
     const auto given = std::make_shared<Given>();
     Command apply = app.add(
-        "apply", "Do what a plan file says: on the database that wrote it, within a day, once",
+        "apply", "Carry out a plan file: once, within a day, on the database that wrote it",
         {{"keyrota apply plan.jsonl", "keyrota apply plan.jsonl --max-actions 5000 --json"},
          {ExitCode::partial, ExitCode::config, ExitCode::database, ExitCode::lease_held,
           ExitCode::blast_radius, ExitCode::held_back, ExitCode::interrupted_int,
@@ -128,7 +128,7 @@ void declare_plan(Command& app, Program& program) {
 }
 
 void declare_runs(Command& app, Program& program) {
-    Command runs = app.add_group("runs", "See what runs did");
+    Command runs = app.add_group("runs", "Show what runs did");
     {
         struct Given : GivenFormat {
             std::string job;
@@ -140,7 +140,7 @@ void declare_runs(Command& app, Program& program) {
                                   "keyrota runs list --limit 0 --csv"},
                                  {ExitCode::config, ExitCode::database}});
         list.option("--job", given->job, "only of this job").type("JOB");
-        list.option("--limit", given->limit, "at most so many; 0 means all")
+        list.option("--limit", given->limit, "at most N; 0 means all")
             .not_negative()
             .shows_default()
             .type("N");
@@ -168,9 +168,9 @@ void declare_runs(Command& app, Program& program) {
 void declare_resume(Command& app, Program& program) {
     const auto job = std::make_shared<std::string>();
     Command command = app.add(
-        "resume", "Let jobs act again that a long gap, a clock or a restored database held back",
+        "resume", "Let jobs act again that were held back after a gap, a clock change or a restore",
         {{"keyrota resume", "keyrota resume expire-keys"}, {ExitCode::config, ExitCode::database}});
-    command.option("JOB", *job, "which job; all that are held without it");
+    command.option("JOB", *job, "which job; default: all that are held");
     command.runs(program, [job, &program] { return resume(*job, program.load(), program.out); });
 }
 

@@ -20,8 +20,7 @@ void declare_show(Command& usage, Program& program) {
     const auto given = std::make_shared<Given>();
     Command show = usage.add(
         "show",
-        "Show how a key, or the keys of an owner or a team, were used, by the hourly figures that "
-        "rollup-usage makes",
+        "Show the use of a key, or of the keys of an owner or a team, from the hourly figures of rollup-usage",
         {{"keyrota usage show 1", "keyrota usage show 1 --from 2026-11-01 --by week --json",
           "keyrota usage show --owner ada@example.com --by week", "keyrota usage show --top 10",
           "keyrota usage show --team Payments --csv > payments.csv"},
@@ -30,7 +29,7 @@ void declare_show(Command& usage, Program& program) {
         show.option("KEY", given->question.key, "a key_id, source:external_id, or prefix...hint");
     Argument owner = show.option("--owner", given->question.owner, "all keys of an owner");
     Argument team = show.option("--team", given->question.team, "all keys of a team's owners");
-    Argument top = show.option("--top", given->question.top, "the keys with most requests");
+    Argument top = show.option("--top", given->question.top, "the N keys with the most requests");
     owner.type("OWNER").not_with(key);
     team.type("TEAM").not_with(key).not_with(owner);
     top.type("N").positive().not_with(key).not_with(owner).not_with(team);
@@ -61,8 +60,7 @@ void declare_mark_incomplete(Command& usage, Program& program) {
     const auto given = std::make_shared<Given>();
     Command mark = usage.add(
         "mark-incomplete",
-        "Note that samples of this time are lost: its usage is unknown to every check, and no key "
-        "counts as unused for it",
+        "Record that samples of a period are lost: its usage is unknown to every check, and no key counts as unused for it",
         {{"keyrota usage mark-incomplete 2026-11-20 2026-11-21 --reason 'samples were lost'",
           "keyrota usage mark-incomplete 2026-11-20T08:00:00Z 2026-11-20T09:00:00Z --gateway "
           "edge-1 "
@@ -83,11 +81,10 @@ void declare_rebase(Command& usage, Program& program) {
     const auto options = std::make_shared<RebaseOptions>();
     Command rebase = usage.add(
         "rebase",
-        "Let the rollup go on in another database server than the one whose transactions it "
-        "counted by, or after an older backup was restored; the time since becomes unknown",
+        "Let the rollup continue on another server, or after an older backup was restored; usage since then becomes unknown",
         {{"keyrota usage rebase --yes", "keyrota usage rebase --nothing-lost --yes"},
          {ExitCode::config, ExitCode::database}});
-    rebase.flag("--yes", options->yes, "do not ask");
+    rebase.flag("--yes", options->yes, "do not ask for confirmation");
     rebase.flag("--nothing-lost", options->nothing_lost,
                 "all samples came along (pg_upgrade, a planned move): no time becomes unknown");
     rebase.runs(program, [options, &program] {
@@ -104,8 +101,7 @@ void declare_ingest(Command& usage, Program& program) {
     IngestOptions& options = given->options;
     Command ingest = usage.add(
         "ingest",
-        "Append samples of the calls in a gateway's access logs; each line counts once, however "
-        "often it is run, under whatever name the log stands by then",
+        "Append usage samples from a gateway's access logs; each line counts once, however often it is read and whatever the log is called by then",
         {{"keyrota usage ingest --format combined --gateway edge-1 /var/log/nginx/access.log*",
           "keyrota usage ingest --format jsonl --map ./gateway.yaml --dry-run access.jsonl",
           "keyrota usage ingest --format jsonl --map nginx --gateway edge-1 --follow access.json",
@@ -122,17 +118,17 @@ void declare_ingest(Command& usage, Program& program) {
         .type("FORMAT");
     ingest
         .option("--map", options.map,
-                "which fields are what: a YAML file, or the name of a ready map")
+                "what the fields mean: a YAML file, or the name of a built-in map")
         .type("MAP");
     ingest
         .option("--gateway", options.gateway,
-                "whose samples they are, always the same; default: the map's name")
+                "the gateway they belong to, always the same name; default: the map's name")
         .type("NAME");
     const Argument dry_run =
-        ingest.flag("--dry-run", options.dry_run, "say what is there; change nothing");
+        ingest.flag("--dry-run", options.dry_run, "say what the logs hold; change nothing");
     ingest
         .flag("--follow", options.follow,
-              "read on as the logs grow and are rotated, until SIGINT or SIGTERM")
+              "keep reading as the logs grow and are rotated, until SIGINT or SIGTERM")
         .not_with(dry_run);
     given->add_json_to(ingest);
     ingest.runs(program, [given, &program] {
@@ -146,7 +142,7 @@ void declare_ingest(Command& usage, Program& program) {
 }  // namespace
 
 void declare_usage(Command& app, Program& program) {
-    Command usage = app.add_group("usage", "See how keys are used, and how far that is known");
+    Command usage = app.add_group("usage", "Show how keys are used, and read access logs");
     declare_show(usage, program);
     declare_mark_incomplete(usage, program);
     declare_rebase(usage, program);

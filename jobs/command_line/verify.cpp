@@ -14,8 +14,7 @@ void declare_verify_secret(Command& app, Program& program) {
     const auto given = std::make_shared<Given>();
     Command verify =
         app.add("verify",
-                "Say whether a call with a secret would be accepted, and if not, why: known, "
-                "active, in time, right environment, scope",
+                "Say whether a call with a secret would be accepted and, if not, why",
                 {{"keyrota verify --stdin < secret.txt",
                   "keyrota verify --stdin --environment production --scope read:experiences < "
                   "secret.txt",
@@ -26,10 +25,10 @@ void declare_verify_secret(Command& app, Program& program) {
               "read it from standard input, one line; on a terminal it is not echoed")
         .required();
     verify
-        .option("--environment", given->use.environment, "where it must be for: production or test")
+        .option("--environment", given->use.environment, "the environment it must be for: production or test")
         .one_of({"production", "test"})
         .type("NAME");
-    verify.option("--scope", given->use.scope, "what it must be allowed to do").type("SCOPE");
+    verify.option("--scope", given->use.scope, "a scope that it must have").type("SCOPE");
     given->add_json_to(verify);
     verify.runs(program, [given, &program] {
         const Config config = program.load();

@@ -28,8 +28,7 @@ void declare_waivers_add(Command& waivers, Program& program) {
     WaiverWishes& wishes = given->wishes;
     Command add = waivers.add(
         "add",
-        "Waive checks for some time, for the keys that match every kind of option given; each may "
-        "be repeated",
+        "Exempt keys from checks until a date; a key must match every kind of option given, and each may be repeated",
         {{"keyrota waivers add legacy-batch --check KEY-NO-EXPIRY --key-name 'batch-*' --for 30d "
           "--why 'replaced in March' --requested-by 'Ada Lovelace' --approved-by 'Grace Hopper'",
           "keyrota waivers add payments-move --check KEY-UNUSED --check KEY-ROTATION-DUE --team "
@@ -59,7 +58,7 @@ void declare_waivers_add(Command& waivers, Program& program) {
 }  // namespace
 
 void declare_waivers(Command& app, Program& program) {
-    Command waivers = app.add_group("waivers", "Except keys from checks, with a reason and an end");
+    Command waivers = app.add_group("waivers", "Exempt keys from checks until a given date");
     declare_waivers_add(waivers, program);
 
     struct Listed : GivenFormat {

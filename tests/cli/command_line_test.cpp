@@ -6,6 +6,7 @@
 #include <sstream>
 #include <vector>
 
+#include "support/help_text.h"
 #include "support/program.h"
 
 namespace keyrota::test {
@@ -23,28 +24,6 @@ using ::testing::StartsWith;
 
 // The words of a command behind `keyrota`: {"db", "init"}.
 using Command = Arguments;
-
-std::vector<std::string> lines_of(const std::string& text) {
-    std::vector<std::string> lines;
-    std::istringstream in(text);
-    for (std::string line; std::getline(in, line);) lines.push_back(line);
-    return lines;
-}
-
-// The indented lines below a heading, without their indentation.
-std::vector<std::string> section(const std::string& help, const std::string& heading) {
-    std::vector<std::string> found;
-    bool inside = false;
-    for (const std::string& line : lines_of(help)) {
-        if (line == heading)
-            inside = true;
-        else if (inside && line.rfind("  ", 0) != 0)
-            return found;
-        else if (inside)
-            found.push_back(line.substr(2));
-    }
-    return found;
-}
 
 std::string title(const Command& command) {
     return fmt::format("keyrota {}", fmt::join(command, " "));
@@ -99,11 +78,8 @@ class CommandLine : public ::testing::Test {
         EXPECT_EQ(outcome.exit_code, 0) << title(command);
         EXPECT_EQ(outcome.errors, "") << title(command);
         std::vector<Documented> all;
-        for (const std::string& line : section(outcome.out, "Subcommands:")) {
-            if (line.front() == ' ') continue;  // a long sentence goes on
-            for (Documented& below : commands(command + line.substr(0, line.find(' '))))
-                all.push_back(std::move(below));
-        }
+        for (const std::string& name : commands_of(outcome.out))
+            for (Documented& below : commands(command + name)) all.push_back(std::move(below));
         all.insert(all.begin(), {command, outcome.out, !all.empty()});
         return all;
     }

@@ -6,6 +6,7 @@
 #include <set>
 #include <sstream>
 
+#include "support/help_text.h"
 #include "support/program.h"
 
 namespace keyrota::test {
@@ -23,28 +24,6 @@ Outcome keyrota(const Arguments& arguments) {
     return run(keyrota_argv(arguments), {.environment = bare_environment()});
 }
 
-std::vector<std::string> lines_of(const std::string& text) {
-    std::istringstream in(text);
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(in, line);) lines.push_back(line);
-    return lines;
-}
-
-// The first words of the lines below a heading of a help.
-std::vector<std::string> listed(const std::string& help, const std::string& heading) {
-    std::vector<std::string> found;
-    bool inside = false;
-    for (const std::string& line : lines_of(help)) {
-        if (line == heading)
-            inside = true;
-        else if (line.empty())
-            inside = false;
-        else if (inside && line.starts_with("  ") && line[2] != ' ')
-            found.push_back(line.substr(2, line.find(' ', 2) - 2));
-    }
-    return found;
-}
-
 Outcome man(const fs::path& page) {
     Environment environment = bare_environment();
     environment.insert({{"LC_ALL", "C.UTF-8"}, {"MANWIDTH", "200"}, {"MAN_KEEP_FORMATTING", ""}});
@@ -56,7 +35,7 @@ TEST(Manual, EachCommandHasAPageThatManReadsWithoutAWarning) {
     const Scratch scratch;
     ASSERT_EQ(keyrota({"manual", "--out", scratch.path()}).exit_code, 0);
     std::set<std::string> expected{"keyrota.1"};
-    for (const std::string& command : listed(keyrota({"--help"}).out, "Subcommands:"))
+    for (const std::string& command : commands_of(keyrota({"--help"}).out))
         expected.insert("keyrota-" + command + ".1");
     ASSERT_GT(expected.size(), 20U);
     std::set<std::string> pages;
@@ -79,7 +58,7 @@ TEST(Manual, APageHasWhatTheHelpOfItsCommandsHas) {
     const std::string examples = help.out.substr(help.out.find("EXIT STATUS"));
     for (const std::string& line : lines_of(examples)) EXPECT_THAT(page, HasSubstr(line));
     const std::string keys = man(scratch.path() / "keyrota-keys.1").out;
-    for (const std::string& option : listed(keyrota({"keys", "create", "--help"}).out, "Options:"))
+    for (const std::string& option : entries(keyrota({"keys", "create", "--help"}).out, "Options:"))
         if (option.starts_with("--") && option != "--help-all") {
             EXPECT_THAT(keys, HasSubstr(option));
         }
@@ -146,16 +125,16 @@ class Completion : public ::testing::TestWithParam<const Shell* (*)()> {
 };
 
 TEST_P(Completion, OffersTheCommandsOfTheHelp) {
-    const auto commands = listed(keyrota({"--help"}).out, "Subcommands:");
+    const auto commands = commands_of(keyrota({"--help"}).out);
     EXPECT_EQ(offers({""}), commands);
     EXPECT_EQ(offers({"mail", "suppressions", ""}),
-              listed(keyrota({"mail", "suppressions", "--help"}).out, "Subcommands:"));
+              commands_of(keyrota({"mail", "suppressions", "--help"}).out));
     EXPECT_THAT(offers({"exp"}), ElementsAre("explain"));
 }
 
 TEST_P(Completion, OffersTheOptionsOfACommandAndThoseOfTheProgram) {
     std::vector<std::string> options;
-    for (const std::string& option : listed(keyrota({"keys", "create", "--help"}).out, "Options:"))
+    for (const std::string& option : entries(keyrota({"keys", "create", "--help"}).out, "Options:"))
         if (option.starts_with("--") && option != "--help-all") options.push_back(option);
     const auto offered = offers({"keys", "create", "--"});
     EXPECT_THAT(offered, IsSupersetOf(options));
