@@ -62,9 +62,9 @@ std::vector<KeptHead> read_file(const std::string& file, const std::string& inst
     std::ifstream in(file);
     if (!in)
         throw Error(ExitCode::usage,
-                    fmt::format("--head: \"{}\" is no hash, and no file that can be read", file),
-                    "Give 64 hexadecimal digits, HEIGHT:HASH, or a file with lines that `keyrota "
-                    "audit head` printed.");
+                    fmt::format("--head: \"{}\" is neither a hash nor a readable file", file),
+                    "Give 64 hexadecimal digits, HEIGHT:HASH, or a file of lines printed by "
+                    "`keyrota audit head`.");
     std::vector<KeptHead> kept;
     std::int64_t number = 0;
     for (std::string line; std::getline(in, line);) {
@@ -78,15 +78,14 @@ std::vector<KeptHead> read_file(const std::string& file, const std::string& inst
         if (!head) continue;
         if (head->installation != installation)
             throw Error(ExitCode::usage,
-                        fmt::format("{}: this is a head of installation {}, the database is {}",
+                        fmt::format("{}: this is a head of installation {}, but the database is {}",
                                     place, head->installation, installation));
         if (!head->signature.empty() && !is_signed_by(public_key, head->message(), head->signature))
-            throw Error(
-                ExitCode::audit_broken,
-                fmt::format("{}: this head is not signed by the key {}", place,
-                            fingerprint_of(public_key)),
-                "The line was altered, or the public key in the database was replaced: give a copy "
-                "of the key that was kept elsewhere as --public-key.");
+            throw Error(ExitCode::audit_broken,
+                        fmt::format("{}: this head is not signed by the key {}", place,
+                                    fingerprint_of(public_key)),
+                        "The line was altered, or the public key in the database was replaced: "
+                        "pass a copy of the key kept elsewhere as --public-key.");
         kept.push_back({head->height, head->hash, place});
     }
     if (kept.empty())
@@ -117,14 +116,14 @@ std::optional<AuditHead> find_head(std::string_view line) {
     words >> version >> head.installation >> height >> head.hash >> signed_at >> signature;
     if (!version.empty() && version != kVersion)
         throw Error(ExitCode::usage,
-                    fmt::format("this is a head of another version of keyrota ({})", version));
+                    fmt::format("this is a head from another version of keyrota ({})", version));
     // In JSON a quotation mark follows.
     signature = signature.substr(0, signature.find_first_not_of(kBase64OrUnsigned));
     const auto number = height_of(height);
     const auto instant = parse_timestamp(signed_at);
     const auto decoded = signature == kUnsigned ? std::string() : from_base64(signature);
     if (!number || !instant || !decoded || !is_hash(head.hash))
-        throw Error(ExitCode::usage, "this head is not whole",
+        throw Error(ExitCode::usage, "this head is incomplete",
                     "It is one line, from the word keyrota-head to the end of its signature.");
     head.height = *number;
     head.signed_at = *instant;

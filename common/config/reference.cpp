@@ -19,17 +19,17 @@ constexpr const char* kBeginning =
 Every option: what it takes, its default, and what it is for. `keyrota config reference` prints this page;
 [config/keyrota.yaml](../config/keyrota.yaml) is a file with all of them at their defaults, and the reasons for them.
 
-keyrota reads the file that `--config` names, else the one in `KEYROTA_CONFIG`, else `/etc/keyrota/keyrota.yaml`; without any the
-defaults hold. The stronger source wins: flag, environment, file, default. Flags are there for `data_dir` (`--data-dir`) and
-`log.format` (`--log-format`). A list in the environment is written `30d,7d`; options without a variable stand in a file only.
+keyrota reads the file named by `--config`, otherwise by `KEYROTA_CONFIG`, otherwise `/etc/keyrota/keyrota.yaml`; without a file the
+defaults apply. Precedence, highest first: flag, environment, file, default. There are flags for `data_dir` (`--data-dir`) and
+`log.format` (`--log-format`). In the environment a list is written `30d,7d`; options without a variable can only be set in a file.
 
 A duration is a whole number with a unit: us, ms, s, m, h, d (24 hours), w. Lengths of texts are in bytes. In a text `${NAME}` stands
-for a variable of the environment, and what is marked *secret* may be `file:/PATH` as a whole and is never shown. An option without a
-default is empty, but for `data_dir`: `/var/lib/keyrota` of root, `$XDG_DATA_HOME/keyrota` or `~/.local/share/keyrota` of anybody else.
+for an environment variable. An option marked *secret* can be `file:/PATH` as a whole, and is never shown. An option without a
+default is empty, except `data_dir`: `/var/lib/keyrota` for root, `$XDG_DATA_HOME/keyrota` or `~/.local/share/keyrota` for others.
 
 ```sh
-keyrota config check      # all that is wrong, with line and column
-keyrota config show       # what is in force, and who said so
+keyrota config check      # every mistake, with line and column
+keyrota config show       # the values in force, and where each comes from
 keyrota config schema > keyrota.schema.json
 ```
 )";
@@ -138,15 +138,15 @@ std::string config_reference() {
         if (section_of(option.path) != section) {
             section = section_of(option.path);
             page += fmt::format(
-                "\n## {}\n\n| option | takes | default | what for | environment |\n"
+                "\n## {}\n\n| option | takes | default | description | environment |\n"
                 "|---|---|---|---|---|\n",
                 section);
         }
         page += row(option);
     }
     return page +
-           "\nA rule of `policy.rules` may also set each option of `policy.defaults`, for the keys "
-           "that it matches; `keyrota policy explain KEY`\nsays which rule holds.\n";
+           "\nA rule of `policy.rules` may also set any option of `policy.defaults` for the keys "
+           "that it matches; `keyrota policy explain KEY`\nsays which rule applies.\n";
 }
 
 }  // namespace keyrota

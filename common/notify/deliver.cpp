@@ -218,14 +218,14 @@ void Deliverer::note_trouble(const Claimed& claimed, const Answer& answer) {
     if (!answer.ends_run() && broken_in_a_row_ < kBrokenInARow) return;
     const std::string words = shown_words(answer);
     if (answer.kind == Kind::denied) {
-        all_.trouble = "the mail server does not let us in: " + words;
-        all_.hint = "See mail.user and mail.password; nothing is lost, the messages wait.";
+        all_.trouble = "the mail server refuses the login: " + words;
+        all_.hint = "Check mail.user and mail.password; nothing is lost, the messages wait.";
     } else if (answer.about_sender) {
         all_.trouble = "the mail server refuses mail.from: " + words;
-        all_.hint = "After that is put right, `keyrota mail retry --dead` sends what was refused.";
+        all_.hint = "Once that is fixed, `keyrota mail retry --dead` sends what was refused.";
     } else {
-        all_.trouble = "messages cannot be handed over: " + words;
-        all_.hint = "`keyrota doctor` looks at the way out; the messages wait and are tried again.";
+        all_.trouble = "cannot hand over messages: " + words;
+        all_.hint = "`keyrota doctor` checks the mail setup; the messages wait and are retried.";
     }
 }
 

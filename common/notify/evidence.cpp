@@ -24,24 +24,26 @@ constexpr std::array kSentences{
              "hour's requests."},
     Sentence{"KEY-ANOMALY-", "{says}"},
     Sentence{"KEY-ERROR-RATE",
-             "{error_rate} % of {requests} requests failed: {client_errors} by the client's "
-             "mistake (4xx), {server_errors} by the server's (5xx)."},
+             "{error_rate} % of {requests} requests failed: {client_errors} with client errors "
+             "(4xx), {server_errors} with server errors (5xx)."},
     Sentence{"KEY-RATE-NEAR-LIMIT",
-             "At most {peak_minute} requests a minute of {limit}, {remaining} remaining, at "
+             "Peak of {peak_minute} of {limit} requests a minute, {remaining} remaining, at "
              "{peak_minute_at_us}; reset {reset_at_us}."},
     Sentence{"KEY-RATE-LIMITED",
              "{rate_limited} of {requests} requests were refused ({rate} %): up to {peak_minute} a "
              "minute, where {limit} are allowed."},
     Sentence{"KEY-IN-QUERY-STRING",
-             "{requests} requests carried it in their address, the last in the hour of "
+             "{requests} requests carried it in the URL, the last in the hour of "
              "{last_hour_us}."},
     Sentence{"KEY-SECRET-IN-BROWSER",
              "{requests} requests came from a browser, the last in the hour of {last_hour_us}."},
-    Sentence{"KEY-INACTIVE-IN-USE",
-             "{requests} requests since it is {status}, the last in the hour of {last_hour_us}."},
+    Sentence{
+        "KEY-INACTIVE-IN-USE",
+        "{requests} requests since it became {status}, the last in the hour of {last_hour_us}."},
     Sentence{"KEY-SCOPE-UNUSED", "Not used: {scopes}."},
     Sentence{"KEY-RETIRE-BLOCKED", "Still called from {networks}, for {scopes}."},
-    Sentence{"KEY-ROTATION-FAILED", "{tries} tries to hand it to {sink}; the last: {failure}."},
+    Sentence{"KEY-ROTATION-FAILED",
+             "{tries} attempts to deliver it to {sink}; the last: {failure}."},
 };
 
 std::string joined(const Poco::JSON::Array& list) {

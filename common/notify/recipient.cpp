@@ -24,7 +24,7 @@ std::string obstacle(const ChainOfRecipients& chain, const Addressee& who,
                      const std::string& name) {
     if (!who.active) return name + " has left";
     if (who.email.empty()) return name + " has no email address";
-    if (is_unreachable(chain, who.email)) return "mail to " + name + " comes back";
+    if (is_unreachable(chain, who.email)) return "mail to " + name + " bounces";
     return "";
 }
 

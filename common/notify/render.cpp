@@ -205,8 +205,8 @@ std::string subject_of(const NoticeMail& mail, const std::string& first, std::in
     }
     if (total == 1) return "[keyrota] " + first;
     if (mail.more == 0 && about_keys == total && keys.size() > 1)
-        return fmt::format("[keyrota] {} keys need you: {}", keys.size(), first);
-    return fmt::format("[keyrota] {} findings need you: {}", grouped(total), first);
+        return fmt::format("[keyrota] {} keys need attention: {}", keys.size(), first);
+    return fmt::format("[keyrota] {} findings need attention: {}", grouped(total), first);
 }
 
 }  // namespace
@@ -255,9 +255,10 @@ RenderedMail render(Templates& templates, const NoticeMail& mail) {
     data.set("subject", rendered.subject);
     data.set("greeting",
              mail.recipient_name.empty() ? "Hello," : "Hello " + mail.recipient_name + ",");
-    data.set("introduction", total == 1 ? "one thing needs you. What it is and what to do:"
-                                        : fmt::format("{} things need you, the most urgent first.",
-                                                      grouped(total)));
+    data.set("introduction",
+             total == 1 ? "one finding needs your attention. What it is and what to do:"
+                        : fmt::format("{} findings need your attention, the most urgent first.",
+                                      grouped(total)));
     data.set("items", items);
     if (mail.more > 0) {
         Data more;

@@ -58,7 +58,7 @@ std::string fault_of_tag(std::string_view tag, std::vector<std::string>& open) {
     if (is_section) open.push_back(name);
     if (kind != '/') return "";
     if (open.empty() || open.back() != name)
-        return fmt::format("{{{{/{}}}}} ends nothing that is open here", name);
+        return fmt::format("{{{{/{}}}}} closes nothing that is open here", name);
     open.pop_back();
     return "";
 }
@@ -74,15 +74,15 @@ std::string own_or_built_in(const fs::path& folder, const std::string& name) {
     if (folder.empty()) return built_in(name);
     if (std::error_code unreadable; !fs::is_directory(folder, unreadable))
         throw Error(ExitCode::config,
-                    fmt::format("notify.templates is no folder: {}", folder.string()),
-                    "Make it, or leave the option empty for the templates that are built in.");
+                    fmt::format("notify.templates is not a directory: {}", folder.string()),
+                    "Create it, or leave the option empty to use the built-in templates.");
     const TrustedFile file = read_trusted_file(path, "a template", Kept::from_writers);
     if (file.is_missing) return built_in(name);
     if (!file.text) throw Error(ExitCode::config, file.why.message, file.why.hint);
     const std::string fault = fault_of_template(*file.text);
     if (!fault.empty())
         throw Error(ExitCode::config, fmt::format("{}:{}", path.string(), fault),
-                    "The built-in ones (config/templates) show what may stand there.");
+                    "The built-in ones (config/templates) show what is allowed.");
     return *file.text;
 }
 
@@ -124,7 +124,7 @@ std::string fault_of_template(std::string_view text) {
     for (std::size_t at = text.find("{{"); at != std::string_view::npos;
          at = text.find("{{", last)) {
         const std::size_t end = text.find("}}", at + 2);
-        if (end == std::string_view::npos) return place(text, at) + "a tag does not end";
+        if (end == std::string_view::npos) return place(text, at) + "a tag is not closed";
         const std::string fault = fault_of_tag(text.substr(at + 2, end - at - 2), open);
         if (!fault.empty()) return place(text, at) + fault;
         last = end + 2;

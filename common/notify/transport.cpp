@@ -57,8 +57,8 @@ SmtpServer smtp_server(const Config::Mail& mail) {
     // It becomes part of a URL.
     if (mail.host.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                     "0123456789.-_") != std::string::npos)
-        throw Error(ExitCode::config, "mail.host is no host name",
-                    "Write the name alone; mail.port and mail.tls are options of their own.");
+        throw Error(ExitCode::config, "mail.host is not a host name",
+                    "Give only the name; mail.port and mail.tls are separate options.");
     const SmtpServer::Tls tls = tls_of(mail.tls);
     return {.host = mail.host,
             .port = mail.port != 0 ? mail.port : usual_port(tls),
@@ -71,8 +71,8 @@ SmtpServer smtp_server(const Config::Mail& mail) {
 
 MailIdentity mail_identity(const Config::Mail& mail, const std::string& installation) {
     if (const auto why = why_no_email_address(mail.from))
-        throw Error(ExitCode::config, fmt::format("mail.from is no email address: {}", *why),
-                    "Write the address alone, without a name and without brackets.");
+        throw Error(ExitCode::config, fmt::format("mail.from is not an email address: {}", *why),
+                    "Give only the address, without a name or brackets.");
     return {.installation = installation, .from = mail.from, .unsubscribe = mail.unsubscribe};
 }
 

@@ -4,6 +4,8 @@
 -- api_key_imported_idx) get findings, never actions.
 -- Known findings are matched by what they are about, and uid is computed for items only: hashing two million of them to
 -- learn that nothing changed took longer than all the rest. That a waiver came or is over is a change, too.
+-- Items are written in the order in which batches take them; a standing pass returns keys in about that order, and
+-- sorting millions would cost it more than it saves.
 -- Of a key that has lost its rule since the run began checks see nothing: its findings stay as they are.
 insert into keyrota.plan_item (run_id, key_id, check_id, detail, uid, change, severity, action, due_at, evidence, waiver_id)
 select cast(:run_id as bigint), key_id, cast(:check_id as text), detail,
@@ -23,8 +25,9 @@ select cast(:run_id as bigint), key_id, cast(:check_id as text), detail,
           from pg_temp.check_result r
           full join (select key_id, detail, status, severity, due_at, waiver_id
                        from keyrota.finding
-                      where check_id = :check_id) f on f.key_id = r.key_id and f.detail = r.detail
+                      where check_id = :check_id and key_id between :first and :last) f on f.key_id = r.key_id and f.detail = r.detail
           left join keyrota.api_key imported on imported.key_id = r.key_id and imported.source <> 'native'
           left join keyrota.api_key unruled on unruled.key_id = f.key_id and unruled.policy_rule_id is null
          where r.key_id is not null or (cast(:absence as int) = 1 and f.status <> 'resolved')) d
  where change <> 'none' or action is not null
+ order by case when cast(:absence as int) = 0 then key_id end

@@ -140,7 +140,8 @@ std::string reason(const Row& verdict, const PolicyRule& rule) {
     if (column == "scope") return fmt::format("it does not have the scope {}", asked);
     std::string what = column;
     std::replace(what.begin(), what.end(), '_', ' ');
-    if (verdict.is_null(column)) return fmt::format("it has no {}, {} is asked for", what, asked);
+    if (verdict.is_null(column))
+        return fmt::format("it has no {}; the rule asks for {}", what, asked);
     return fmt::format("{} is {}, not {}", what, verdict.text(column), asked);
 }
 
@@ -162,7 +163,7 @@ std::int64_t assign_rules(Session& session, bool only_unassigned, const InBatch&
             // Without a rule no check finds or resolves anything of them; the next run looks again.
             if (!only_unassigned || refresh == Refresh::rolled_back || !error.is_contention())
                 throw;
-            spdlog::warn("keys that wait for their rule are locked by somebody");
+            spdlog::warn("keys that wait for their rule are locked by another session");
             return assigned;
         }
         assigned += changed;

@@ -54,7 +54,7 @@ constexpr mode_t kWritableByOthers = S_IWGRP | S_IWOTH;
 SystemUser server_user() {
     if (geteuid() == 0) {
         if (auto user = find_system_user("postgres")) return *user;
-        refuse("PostgreSQL does not run as root, and there is no system user postgres to run it",
+        refuse("PostgreSQL does not run as root, and there is no system user postgres to run it as",
                "Install postgresql-15, or run keyrota as an ordinary user.");
     }
     if (auto user = find_system_user(geteuid())) return *user;
@@ -160,18 +160,18 @@ void sync_directory(const fs::path& path) {
 void make_directories(const fs::path& path, mode_t mode) {
     struct stat is {};
     if (stat(path.c_str(), &is) == 0) return;
-    if (errno != ENOENT) cannot("look into", path, errno);
+    if (errno != ENOENT) cannot("access", path, errno);
     make_directories(path.parent_path(), mode);
     if (mkdir(path.c_str(), mode) == 0)
         chmod(path.c_str(), mode);  // umask may have taken bits that the server's user needs
     else if (errno != EEXIST)
-        cannot("make", path, errno);
+        cannot("create", path, errno);
 }
 
 // ---- is the place suitable
 
 void check_owner(const fs::path& path, const struct stat& is, uid_t owner) {
-    if (!S_ISDIR(is.st_mode)) refuse(fmt::format("{} is no directory", path.string()));
+    if (!S_ISDIR(is.st_mode)) refuse(fmt::format("{} is not a directory", path.string()));
     if (is.st_uid != owner)
         refuse(fmt::format("{} belongs to {}, not to {}", path.string(), name_of(is.st_uid),
                            name_of(owner)),
@@ -188,12 +188,12 @@ void check_ownership(const fs::path& data_dir, const fs::path& directory,
     struct stat is {};
     if (stat(data_dir.c_str(), &is) != 0) {
         if (errno == ENOENT) return;
-        cannot("look into", data_dir, errno);
+        cannot("access", data_dir, errno);
     }
     check_owner(data_dir, is, geteuid());
     if (lstat(directory.c_str(), &is) != 0) {
         if (errno == ENOENT) return;
-        cannot("look into", directory, errno);
+        cannot("access", directory, errno);
     }
     if (S_ISLNK(is.st_mode))
         refuse(fmt::format("{} is a symbolic link", directory.string()),
@@ -205,8 +205,9 @@ void check_ownership(const fs::path& data_dir, const fs::path& directory,
 void check_spelling(const fs::path& data_dir) {
     for (const char c : data_dir.string())
         if (std::string_view("\"'$`\\,").find(c) != std::string_view::npos || (c >= 0 && c < ' '))
-            refuse("the path of data_dir holds a quote, $, `, \\, a comma or a control character",
-                   "Set data_dir to a plainer path.");
+            refuse(
+                "the path of data_dir contains a quote, $, `, \\, a comma or a control character",
+                "Set data_dir to a plainer path.");
 }
 
 // By asking as that user, since access lists and groups count too.
@@ -220,7 +221,7 @@ void check_reachable(const fs::path& data_dir, const SystemUser& server) {
         blocking /= part;
         if (!reaches(blocking)) break;
     }
-    refuse(fmt::format("the system user {} cannot enter {}, which holds data_dir", server.name,
+    refuse(fmt::format("the system user {} cannot enter {}, which contains data_dir", server.name,
                        blocking.string()),
            fmt::format("Run chmod o+x {}, or set data_dir elsewhere, such as /var/lib/keyrota.",
                        blocking.string()));
@@ -228,7 +229,7 @@ void check_reachable(const fs::path& data_dir, const SystemUser& server) {
 
 // Also guards the fallback in /tmp, where anybody may have put something of that name.
 void make_socket_directory(const fs::path& path, const SystemUser& server) {
-    if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) cannot("make", path, errno);
+    if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) cannot("create", path, errno);
     const Descriptor directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     struct stat is {};
     if (!directory || fstat(directory.get(), &is) != 0) cannot("use", path, errno);
@@ -319,9 +320,10 @@ bool await_postmaster(const fs::path& directory) {
     while (const auto postmaster = live_postmaster(directory)) {
         if (postmaster->ready) return true;
         if (steady_clock::now() > deadline)
-            throw Error(ExitCode::database,
-                        fmt::format("the embedded PostgreSQL in {} (process {}) does not get ready",
-                                    directory.string(), postmaster->pid));
+            throw Error(
+                ExitCode::database,
+                fmt::format("the embedded PostgreSQL in {} (process {}) did not become ready",
+                            directory.string(), postmaster->pid));
         std::this_thread::sleep_for(milliseconds(50));
     }
     return false;
@@ -349,7 +351,7 @@ std::optional<fs::path> configured_binaries(const std::string& version) {
 fs::path binaries_for(const std::string& version) {
     if (fs::exists(debian_binaries(version) / "pg_ctl")) return debian_binaries(version);
     if (const auto bin = configured_binaries(version)) return *bin;
-    refuse(fmt::format("no programs of PostgreSQL {} found", version),
+    refuse(fmt::format("no PostgreSQL {} programs found", version),
            fmt::format("Install postgresql-{}.", version));
 }
 
@@ -373,7 +375,8 @@ fs::path binaries_for_new_cluster() {
 // ---- configuration
 
 constexpr const char* kWrittenByUs =
-    "# Written by keyrota at every start; changes are lost. Own settings belong into local.conf.\n";
+    "# Written by keyrota at every start; changes are lost. Put your own settings into "
+    "local.conf.\n";
 
 // Secrets and their hashes stay out of the log: no statement, no value, no DETAIL (it shows the key
 // that is a duplicate).
@@ -491,7 +494,7 @@ void EmbeddedCluster::create() {
 
     const fs::path bin = binaries_for_new_cluster();
     std::string name = (data_dir_ / kStagingPrefix).string() + "XXXXXX";
-    if (mkdtemp(name.data()) == nullptr) cannot("make", name, errno);
+    if (mkdtemp(name.data()) == nullptr) cannot("create", name, errno);
     Staging staging{name};
     const Descriptor made_here(open(name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!made_here || !give(made_here, server)) cannot("own", name, errno);
@@ -505,8 +508,8 @@ void EmbeddedCluster::create() {
          "--auth-local=peer", "--auth-host=reject", "--data-checksums", "--no-instructions"},
         options);
     if (!made.succeeded())
-        throw Error(ExitCode::database, fmt::format("initdb cannot make {}:{}", directory_.string(),
-                                                    last_lines(made.errors)));
+        throw Error(ExitCode::database, fmt::format("initdb cannot create {}:{}",
+                                                    directory_.string(), last_lines(made.errors)));
     write_configuration(name, bin, socket_directory(), server);
     append_line(staging.path / "postgresql.conf", "include = 'keyrota.conf'");
     if (rename(name.c_str(), directory_.c_str()) != 0)

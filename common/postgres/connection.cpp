@@ -233,7 +233,7 @@ Connection parse_connection(const std::string& url, std::chrono::milliseconds co
     const Options given = parse(url);
     if (!given)
         throw Error(ExitCode::config,
-                    "the database's URL cannot be read (not shown: it may hold a password)",
+                    "the database URL cannot be read (not shown: it may contain a password)",
                     "Write postgresql://user@host:port/name (special characters percent-encoded), "
                     "host=... dbname=..., or service=NAME.");
 

@@ -14,6 +14,7 @@ struct Connection {
     std::chrono::milliseconds statement_timeout{std::chrono::minutes(30)};
     std::chrono::milliseconds lock_timeout{std::chrono::seconds(2)};
     std::chrono::milliseconds idle_in_transaction_timeout{std::chrono::minutes(1)};
+    std::string option = "database.url";  // what named the server, for hints
 
     /// Keyword form for libpq (`host='/tmp/x' dbname='keyrota'`), quoted. May hold a password:
     /// never log it.

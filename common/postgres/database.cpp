@@ -61,14 +61,16 @@ Connection embedded_connection(const Config& config, const char* user, const cha
     return with_timeouts(config, connection);
 }
 
-const std::string& admin_url(const Config& config) {
-    return config.database.admin_url.empty() ? config.database.url : config.database.admin_url;
-}
-
-Connection remote_connection(const Config& config, const std::string& url) {
+Connection remote_connection(const Config& config, const char* option, const std::string& url) {
     const auto timeout =
         std::chrono::duration_cast<std::chrono::milliseconds>(config.database.connect_timeout);
-    return with_timeouts(config, parse_connection(url, timeout));
+    Connection connection = with_timeouts(config, parse_connection(url, timeout));
+    connection.option = option;
+    return connection;
+}
+
+Connection runner_connection(const Config& config) {
+    return remote_connection(config, "database.url", config.database.url);
 }
 
 // Where nobody said how: to the runner's database, by another name and without its password.
@@ -77,9 +79,9 @@ Connection checker_connection(const Config& config) {
     if (is_embedded(config)) {
         connection = embedded_connection(config, kChecker, kDatabase);
     } else if (!config.database.checker_url.empty()) {
-        connection = remote_connection(config, config.database.checker_url);
+        connection = remote_connection(config, "database.checker_url", config.database.checker_url);
     } else {
-        connection = remote_connection(config, config.database.url);
+        connection = runner_connection(config);
         connection.keywords["user"] = kChecker;
         connection.keywords.erase("password");
     }
@@ -120,14 +122,14 @@ void make_roles_and_schema(Session& admin) {
 Session open_embedded(const Config& config, Access access) {
     EmbeddedCluster cluster(config.data_dir);
     if (cluster.state() == EmbeddedCluster::State::missing) {
-        spdlog::info("making an embedded database in {}", config.data_dir.string());
+        spdlog::info("creating an embedded database in {}", config.data_dir.string());
     } else {
         cluster.start();
         try {
             Session session(connection_for(config, access));
             if (session.one(kIsInstalled).int64("found") != 0) return session;
         } catch (const DatabaseError& error) {
-            spdlog::debug("an initialisation was cut off, going on with it: {}", error.what());
+            spdlog::debug("resuming an interrupted initialisation: {}", error.what());
         }
     }
     init_database(config);
@@ -145,8 +147,9 @@ Connection connection_for(const Config& config, Access access) {
     if (is_embedded(config))
         return embedded_connection(
             config, access == Access::runner ? "keyrota_runner" : "keyrota_owner", kDatabase);
-    return remote_connection(config,
-                             access == Access::runner ? config.database.url : admin_url(config));
+    if (access == Access::runner || config.database.admin_url.empty())
+        return runner_connection(config);
+    return remote_connection(config, "database.admin_url", config.database.admin_url);
 }
 
 Session open_session(const Config& config, Access access) {
@@ -163,8 +166,8 @@ Session open_session(const Config& config, Access access) {
     }
     require_current_schema(session);
     if (session.one(kIsInstalled).int64("found") == 0)
-        throw Error(ExitCode::config, "the initialisation of the database was cut off",
-                    "Run `keyrota db init` again: it goes on from there.");
+        throw Error(ExitCode::config, "the initialisation of the database was interrupted",
+                    "Run `keyrota db init` again: it resumes from there.");
     return session;
 }
 
@@ -181,7 +184,7 @@ bool init_database(const Config& config, const InitOptions& options) {
                                                      {"public_key", key.public_pem()}}) == 1;
     if (options.simulation && admin.one(kIsSimulation).int64("simulation") == 0)
         throw Error(ExitCode::usage, "this database holds a real installation, not a simulation",
-                    "Make the simulation in another database or --data-dir.");
+                    "Create the simulation in another database or --data-dir.");
     return is_new;
 }
 

@@ -68,7 +68,8 @@ struct ForeignQuery::Impl {
 ForeignQuery::ForeignQuery(Session& session, const std::string& text, Timestamp as_of)
     : impl_(new Impl{.connection = session.native(), .text = text, .as_of = to_string(as_of)}) {
     if (text.find('\0') != std::string::npos)
-        throw DatabaseError("22021", "a byte 0 is in it: the server would see only what is before");
+        throw DatabaseError(
+            "22021", "it contains a NUL byte: the server would see only what comes before it");
     const Oid types[] = {kTimestamptz};
     impl_->checked(PQprepare(impl_->connection, "", text.c_str(), 1, types));
     const Result described = impl_->checked(PQdescribePrepared(impl_->connection, ""));

@@ -58,7 +58,7 @@ Lease::~Lease() {
     try {
         session_.execute(kRelease, {{"token", token_}});
     } catch (const DatabaseError& error) {
-        spdlog::debug("lease not given back ({}): it lapses by itself", error.what());
+        spdlog::debug("lease not released ({}): it expires by itself", error.what());
     }
 }
 
@@ -76,7 +76,7 @@ void Lease::beat() {
 void Lease::hold_for_transaction(Session& session) const {
     if (!session.row(kHold, {{"token", token_}}))
         throw Error(ExitCode::lease_held, "the lease was taken over by another run",
-                    "Its run goes on from here; this one stopped without harm.");
+                    "That run continues from here; this one stopped without harm.");
 }
 
 }  // namespace keyrota

@@ -75,11 +75,10 @@ void require_current_schema(Session& session) {
         throw Error(ExitCode::config, "the database has no keyrota schema",
                     "Run `keyrota db init`.");
     if (!state.altered.empty())
-        throw Error(
-            ExitCode::config,
-            fmt::format("migration {} of the database is not the one of this program",
-                        state.altered.front()),
-            "The database was made by another build; use the program that made it, or restore.");
+        throw Error(ExitCode::config,
+                    fmt::format("migration {} in the database differs from this program's",
+                                state.altered.front()),
+                    "Another build created the database; use that build, or restore.");
     if (state.database_version > state.program_version)
         throw Error(ExitCode::config,
                     fmt::format("the schema (version {}) is newer than this program (version {})",

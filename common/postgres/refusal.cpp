@@ -24,7 +24,7 @@ constexpr Condition kConditions[] = {
     {"42883", "a function is missing", "Run `keyrota db check`."},
     {"3F000", "the schema keyrota is missing", "Run `keyrota db init`."},
     {"55P03", "lock timeout",
-     "Somebody holds a row or table lock for longer than database.lock_timeout."},
+     "Another session holds a row or table lock for longer than database.lock_timeout."},
     {"40P01", "deadlock", "Run it again."},
     {"40001", "serialization failure", "Run it again."},
     {"57014", "cancelled or over database.statement_timeout", ""},

@@ -20,19 +20,18 @@ constexpr const char* kConnectionFailure = "08006";
 
 struct ConnectFailure {
     std::string_view text;
-    const char* hint;
+    const char* hint;  // {}: the option that named the server
 };
 constexpr ConnectFailure kConnectFailures[] = {
     {"password",
      "Put the password into a passfile (~/.pgpass) or PGPASSWORD, and check the user's name."},
-    {"certificate", "Give sslrootcert in database.url, or choose another sslmode there."},
-    {"SSL", "The server must offer TLS, or choose another sslmode in database.url."},
-    {"database \"", "Create the database, or correct database.url."},
-    {"role \"",
-     "Run `keyrota db init` with database.admin_url, or correct the user in database.url."},
+    {"certificate", "Set sslrootcert in {}, or choose another sslmode there."},
+    {"SSL", "The server must offer TLS, or choose another sslmode in {}."},
+    {"database \"", "Create the database, or correct {}."},
+    {"role \"", "Run `keyrota db init` with database.admin_url, or correct the user in {}."},
     // It tells no SQLSTATE for that: a full disk, which each new connection may meet.
     {"could not write init file", "Free space on the server, then run it again."},
-    {"", "Is the server running, and is database.url right?"},
+    {"", "Is the server running, and is {} right?"},
 };
 
 // libpq's connect errors name host, port, user and database, never a password. Several attempts
@@ -53,7 +52,7 @@ DatabaseError connect_failed(std::string text, const Connection& connection) {
     for (const ConnectFailure& failure : kConnectFailures)
         if (line.find(failure.text) != std::string::npos)
             return {"08001", fmt::format("cannot connect to {}: {}", connection.display(), line),
-                    failure.hint};
+                    fmt::format(fmt::runtime(failure.hint), connection.option)};
     return {"08001", line};
 }
 

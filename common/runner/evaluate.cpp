@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "common_sql.h"
 #include "error/error.h"
@@ -23,6 +24,10 @@ constexpr Statement kAnalyzeResult{"analyze_check_result", "analyze pg_temp.chec
 // But for the rows that say that they do not know.
 constexpr Statement kFound{
     "found", "select count(*) as total from pg_temp.check_result where severity is not null"};
+constexpr Statement kRange{"check_result_range",
+                           "select coalesce(min(key_id), 0) as first,"
+                           "       coalesce(max(key_id), 0) as last"
+                           "  from pg_temp.check_result"};
 constexpr Statement kNeedsAll{"check_result_needs_all",
                               "alter table pg_temp.check_result alter key_id set not null,"
                               " alter detail set not null, alter evidence set not null"};
@@ -70,16 +75,32 @@ std::int64_t regard_waivers(Run& run, CheckReport& report, Rest rest) {
     return more;
 }
 
+struct KeyRange {
+    std::int64_t first = std::numeric_limits<std::int64_t>::min();
+    std::int64_t last = std::numeric_limits<std::int64_t>::max();
+};
+
+// As numbers, by which the planner knows how many findings there are to compare with: keys that
+// come due together are mostly of about the same age.
+KeyRange range_of_result(Run& run) {
+    const Row range = run.session.one(kRange);
+    return {range.int64("first"), range.int64("last")};
+}
+
 // From the filled check_result to the plan: the differences, their totals, the check's record.
 void diff(Run& run, CheckReport& report, bool resolves_absent, Rest rest) {
     if (report.found > 0) run.session.execute(kAnalyzeResult);
     if (!resolves_absent) run.session.one(kLookUp);
     const std::int64_t more = regard_waivers(run, report, rest);
     std::int64_t items = 0;
-    if (report.found + more > 0 || resolves_absent)
+    if (report.found + more > 0 || resolves_absent) {
+        const KeyRange about = resolves_absent ? KeyRange{} : range_of_result(run);
         items = run.session.execute(sql::plan_changes, {{"run_id", run.run_id},
                                                         {"check_id", report.check_id},
+                                                        {"first", about.first},
+                                                        {"last", about.last},
                                                         {"absence", resolves_absent ? 1 : 0}});
+    }
     run.session.execute(kDropResult);
     if (items == 0) return;
 
@@ -317,7 +338,8 @@ void load_plan_file(Run& run, const std::filesystem::path& file, const std::stri
     });
     items.finish();
     if (read != digest)
-        throw Error(ExitCode::usage, fmt::format("{} changed while it was read", file.string()),
+        throw Error(ExitCode::usage,
+                    fmt::format("{} changed while it was being read", file.string()),
                     "Apply it again once nothing writes to it, or make a new plan.");
 }
 

@@ -86,12 +86,12 @@ std::ifstream open_plan(const fs::path& file) {
     std::ifstream in(file, std::ios::binary);
     if (!in) cannot("read", file);
     if (!fs::is_regular_file(file))
-        throw Error(ExitCode::usage, fmt::format("{} is no file", file.string()));
+        throw Error(ExitCode::usage, fmt::format("{} is not a file", file.string()));
     return in;
 }
 
 Error no_plan(const fs::path& file, std::int64_t line) {
-    return {ExitCode::usage, fmt::format("{}:{}: this is no plan", file.string(), line),
+    return {ExitCode::usage, fmt::format("{}:{}: this is not a plan", file.string(), line),
             "`keyrota plan JOB --out FILE` writes one."};
 }
 
@@ -155,7 +155,7 @@ PlanHeader read_plan_header(const fs::path& file) {
         const Poco::JSON::Object::Ptr object = object_of(line);
         if (object->getValue<int>(kFormatField) != kFormat)
             throw Error(ExitCode::usage,
-                        fmt::format("{} is a plan of another version of keyrota", file.string()),
+                        fmt::format("{} is a plan from another version of keyrota", file.string()),
                         "Plan again: `keyrota plan JOB --out FILE`.");
         const auto as_of = instant_of(*object, "as_of");
         if (!as_of) throw no_plan(file, 1);

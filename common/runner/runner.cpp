@@ -155,7 +155,7 @@ void conclude(const Run& run, RunReport& report) {
             outcomes.push_back(ExitCode::partial);
         if (check.refused > 0 && report.held.empty()) {
             outcomes.push_back(ExitCode::blast_radius);
-            report.message = fmt::format("{}: {} actions are over the blast radius, none was done",
+            report.message = fmt::format("{}: {} actions exceed the blast radius; none was done",
                                          check.check_id, check.refused);
             report.hint = fmt::format(
                 "Look at them with `keyrota run {} --dry-run`; --max-actions {} allows them for "
@@ -173,22 +173,22 @@ void conclude(const Run& run, RunReport& report) {
     }
     if (!report.held.empty()) {
         outcomes.push_back(ExitCode::held_back);
-        report.message = fmt::format("{} held its actions back: {}", report.job, report.held);
+        report.message = fmt::format("{} held back its actions: {}", report.job, report.held);
         report.hint = "Look at them with --dry-run; `keyrota resume` lets the job act again.";
     }
     if (!run.waivers_refused.empty()) {
         outcomes.push_back(ExitCode::config);
-        report.message = fmt::format("{}: the file of waivers was not taken over: {}", report.job,
+        report.message = fmt::format("{}: the waiver file was not applied: {}", report.job,
                                      run.waivers_refused.substr(0, run.waivers_refused.find('\n')));
-        report.hint = "`keyrota config check` says all that is wrong; waivers stay as they were.";
+        report.hint = "`keyrota config check` lists every error; the waivers are unchanged.";
     }
     if (run.interruption.requested()) outcomes.push_back(run.interruption.exit_code());
     if (report.over_fail_on) {
         outcomes.push_back(ExitCode::findings);
         if (report.message.empty()) {
             const std::string_view severity = severity_name(*run.options.fail_on);
-            report.message =
-                fmt::format("{}: there are findings of severity {} or over", report.job, severity);
+            report.message = fmt::format("{}: there are findings of severity {} or higher",
+                                         report.job, severity);
             report.hint =
                 fmt::format("`keyrota findings list --severity {}` shows them.", severity);
         }
@@ -314,10 +314,11 @@ AcceptedPlan accept_plan(Session& session, const Job& job, const RunOptions& opt
     if (facts.is_null("plan_digest")) throw refuse("is a plan that this database does not know");
     if (facts.text("plan_digest") != digest_of(file))
         throw refuse(
-            fmt::format("is not what run {} planned: it was edited, or cut off", header.run_id));
+            fmt::format("is not what run {} planned: it was edited or truncated", header.run_id));
     if (!facts.is_null("applied_by_run_id"))
-        throw refuse(fmt::format("was applied by run {}; what that left undone is in a new plan",
-                                 facts.int64("applied_by_run_id")));
+        throw refuse(
+            fmt::format("was already applied by run {}; a new plan covers what that left undone",
+                        facts.int64("applied_by_run_id")));
     if (facts.instant("now") - facts.instant("as_of") > kPlanMaxAge)
         throw refuse(fmt::format("is older than {}: it was planned as of {}",
                                  to_string(std::chrono::microseconds(kPlanMaxAge)),
@@ -336,7 +337,7 @@ void claim_plan(Run& run, const AcceptedPlan& accepted) {
         if (claimed == 0)
             throw Error(ExitCode::usage,
                         fmt::format("plan {} was applied by another run", accepted.run_id),
-                        "See with `keyrota runs list` what it did, and make a new plan.");
+                        "`keyrota runs list` shows what it did; then make a new plan.");
     });
 }
 

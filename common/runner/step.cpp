@@ -131,8 +131,11 @@ void StepRun::record(const std::string& check_id, const std::function<void()>& f
         session.execute(kForgetItems, of);
         if (run_.waived_checks.count(check_id) > 0)
             session.execute(sql::waiver_cover, {{"check_id", check_id}, {"as_of", as_of}});
-        session.execute(sql::plan_changes,
-                        {{"run_id", run_id}, {"check_id", check_id}, {"absence", 0}});
+        session.execute(sql::plan_changes, {{"run_id", run_id},
+                                            {"check_id", check_id},
+                                            {"first", keys.int64("first")},
+                                            {"last", keys.int64("last")},
+                                            {"absence", 0}});
         const Row changes = session.one(kOpened, of);
         counts_.opened += changes.int64("opened");
         counts_.changed += changes.int64("changed");

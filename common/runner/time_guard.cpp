@@ -73,12 +73,13 @@ std::vector<HeldJob> resume_jobs(Session& session, const std::string& job) {
     if (job.empty())
         session.execute(sql::accept_database);
     else if (is_another_database(session, job))
-        throw Error(ExitCode::usage,
-                    fmt::format("{} is held back because the database is another one than before, "
-                                "and so are all jobs",
-                                job),
-                    "Look with `keyrota run JOB --dry-run` at what each would do, then `keyrota "
-                    "resume` without a job.");
+        throw Error(
+            ExitCode::usage,
+            fmt::format(
+                "{} and all other jobs are held back: this is not the database of the last run",
+                job),
+            "See what each would do with `keyrota run JOB --dry-run`, then run `keyrota resume` "
+            "without a job.");
     std::string names;
     for (const HeldJob& one : held) {
         session.execute(sql::resume_job, {{"job", one.job}, {"by", current_caller().display()}});

@@ -150,9 +150,11 @@ FileSink::FileSink(const SinkOptions& options)
     if (::fstat(directory_.get(), &status) != 0 || status.st_uid != ::geteuid())
         throw Error(ExitCode::config, what + " does not belong to the user who runs keyrota", hint);
     if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0)
-        throw Error(ExitCode::config, what + " is open to others than its owner",
-                    fmt::format("`chmod 700 {}`, and rotate again what somebody may have read.",
-                                path_.string()));
+        throw Error(
+            ExitCode::config, what + " is accessible to users other than its owner",
+            fmt::format(
+                "Run `chmod 700 {}`, and rotate again the keys that somebody may have read.",
+                path_.string()));
     if (const auto complaint = distrusted_folder(path_, what))
         throw Error(ExitCode::config, complaint->message, complaint->hint);
 }

@@ -25,8 +25,8 @@ struct NeverWaived {
 constexpr NeverWaived kNeverWaived[] = {
     {"KEY-EXPIRED", "the end date of a key is never waived: move the date itself"},
     {"KEY-BREACHED", "a breach is never waived"},
-    {"KEY-ROTATED", "it only tells what was done"},
-    {"KEY-ROTATION-FAILED", "it only tells what was done"},
+    {"KEY-ROTATED", "it only reports what was done"},
+    {"KEY-ROTATION-FAILED", "it only reports what was done"},
     {"WAIVER-", "it is about keyrota itself, not about a key"},
     {"RUN-", "it is about keyrota itself, not about a key"},
     {"ROLLUP-", "it is about keyrota itself, not about a key"},
@@ -86,7 +86,7 @@ Read add_check(std::vector<std::string>& checks, std::string_view text) {
         !text.empty() && text.size() <= kLongest && text.front() >= 'A' && text.front() <= 'Z' &&
         text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == std::string_view::npos;
     if (!is_id)
-        return Complaint{fmt::format("no check can be called {}", in_quotes(text)),
+        return Complaint{fmt::format("{} is not a valid check id", in_quotes(text)),
                          "Name each check by its id, for example KEY-UNUSED."};
     for (const auto& [beginning, why] : kNeverWaived)
         if (beginning.back() == '-' ? text.starts_with(beginning) : text == beginning)
@@ -98,7 +98,7 @@ Read add_check(std::vector<std::string>& checks, std::string_view text) {
 Read add_owner(std::vector<std::string>& owners, std::string_view field, std::string_view text) {
     if (const auto why = why_no_email_address(text))
         return Complaint{
-            fmt::format("{}: {} is no email address: {}", field, in_quotes(text), *why), ""};
+            fmt::format("{}: {} is not an email address: {}", field, in_quotes(text), *why), ""};
     return add_unique(owners, field, lower(text));
 }
 
@@ -204,7 +204,7 @@ std::vector<Complaint> complaints_about(const Waiver& waiver) {
     require(waiver.expires_at.has_value(), "expires_at: when it ends", "For example 2026-12-31.");
     if (!waiver.requested_by.empty() && person(waiver.requested_by) == person(waiver.approved_by))
         complaints.push_back({"requested_by and approved_by must be two people",
-                              "Nobody approves an exception of their own."});
+                              "Nobody may approve their own exception."});
     return complaints;
 }
 
@@ -214,7 +214,7 @@ std::optional<Complaint> why_too_long(const Waiver& waiver, Timestamp now,
     return Complaint{
         fmt::format("expires_at must be at most {} ahead (waivers.max_duration), not {}",
                     to_string(most), to_string(*waiver.expires_at)),
-        fmt::format("The latest is {}; it can be prolonged when that is near.",
+        fmt::format("The latest is {}; extend the waiver when that is near.",
                     to_string(now + most))};
 }
 

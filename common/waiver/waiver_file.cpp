@@ -81,7 +81,7 @@ class WaiverReader {
     bool is_known(const YAML::Node& name, const std::vector<std::string>& known,
                   std::set<std::string>& seen) {
         if (!name.IsScalar()) {
-            complain(name.Mark(), "the name of a field must be a text");
+            complain(name.Mark(), "the name of a field must be a string");
             return false;
         }
         if (std::find(known.begin(), known.end(), name.Scalar()) == known.end()) {
@@ -167,7 +167,7 @@ class WaiverReader {
         // An empty list looks like "none" and would mean "any".
         if (!node.IsSequence() || node.size() == 0)
             return complain(node.IsNull() ? name.Mark() : node.Mark(),
-                            fmt::format("{} must be a list with an item at least", field),
+                            fmt::format("{} must be a list with at least one item", field),
                             "For example [one, another]; leave the field out if it does not "
                             "matter.");
         if (node.size() > kMostWaiverItems)
@@ -183,7 +183,7 @@ class WaiverReader {
             return complain(mark, fmt::format("{}{} must be a single value",
                                               is_list_field(field) ? "an item of " : "", field));
         if (node.Tag() != "?" && node.Tag() != "!")
-            return complain(mark, field + " has a YAML tag, which no field takes");
+            return complain(mark, field + " has a YAML tag, which no field accepts");
         if (const auto complaint = set_waiver_field(waiver, field, node.Scalar()))
             complain(mark, complaint->message, complaint->hint);
     }
@@ -200,7 +200,7 @@ std::vector<Waiver> parse_waivers(const std::string& text, const std::string& fi
 }
 
 std::vector<Waiver> read_waiver_file(const std::filesystem::path& file) {
-    const TrustedFile read = read_trusted_file(file, "the file of waivers", Kept::from_writers);
+    const TrustedFile read = read_trusted_file(file, "the waiver file", Kept::from_writers);
     if (!read.text)
         throw Error(ExitCode::config, fmt::format("{}: {}", file.string(), read.why.message),
                     read.why.hint);

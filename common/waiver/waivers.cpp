@@ -56,10 +56,11 @@ void require_acceptable(const Comparison& comparison, Timestamp at,
         if (row.text("kind") == "end") continue;
         const Waiver& waiver = named(comparison.wanted, row.text("name"));
         if (row.text("kind") == "taken")
-            complain(waiver, {fmt::format("a waiver made by command is named {}", waiver.name),
-                              fmt::format("End it with `keyrota waivers end {}`, or choose another "
-                                          "name.",
-                                          waiver.name)});
+            complain(waiver,
+                     {fmt::format("a waiver created by command is already named {}", waiver.name),
+                      fmt::format("End it with `keyrota waivers end {}`, or choose another "
+                                  "name.",
+                                  waiver.name)});
         else if (const auto complaint = why_too_long(waiver, at, most))
             complain(waiver, *complaint);
     }
@@ -194,8 +195,8 @@ void end_waiver(Session& session, const std::string& name, const std::string& wh
     const auto live = session.row(kLiveWaiver, {{"name", name}, {"at", moment.at}});
     if (live && live->text("source") == "file")
         throw Error(ExitCode::usage,
-                    fmt::format("the waiver {} comes from the file of waivers", in_quotes(name)),
-                    "Take it out of the file: the next run ends it.");
+                    fmt::format("the waiver {} comes from the waiver file", in_quotes(name)),
+                    "Remove it from the file: the next run ends it.");
     if (!live) {
         std::vector<std::string> names;
         for (const Row& row : session.rows(kLiveWaivers)) names.push_back(row.text("name"));

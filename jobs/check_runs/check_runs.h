@@ -9,7 +9,7 @@
 
 namespace keyrota {
 
-/// Tells the operator which jobs have not come to a good end for too long.
+/// Tells the operator which jobs have not completed for too long.
 void plan_check_runs(const RunContext& run, Plan& plan);
 
 /// The jobs that RUN-MISSED holds for at an instant, check-runs itself included: by the check's own

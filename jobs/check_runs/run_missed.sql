@@ -1,4 +1,4 @@
--- RUN-MISSED, standing: a job that has run here has not come to a good end for longer than twice its schedule. One that
+-- RUN-MISSED, standing: a job that has run here has not completed for longer than twice its schedule. One that
 -- never ran is nobody's promise: not every installation starts every job. Each job walks job_run_job_as_of_idx from its end.
 select 0::bigint as key_id, s.job as detail, 4 as severity, null::text as action, null::timestamptz as due_at,
        jsonb_build_object('job', s.job, 'last_good_at_us', keyrota.micros(s.last_good), 'period_us', s.period_us) as evidence

@@ -23,8 +23,7 @@ void add_holder(Command& command, AlertHolder& holder) {
 void declare_alert_list(Command& alerts, Program& program) {
     const auto given = std::make_shared<GivenAlert>();
     Command list = alerts.add(
-        "list",
-        "List settings: an owner's with those of their keys, a key's with its owner's",
+        "list", "List settings: an owner's with those of their keys, a key's with its owner's",
         {{"keyrota alerts list", "keyrota alerts list --owner ada@example.com",
           "keyrota alerts list --key 1 --json"},
          {ExitCode::config, ExitCode::database}});
@@ -78,8 +77,7 @@ void declare_alert_unset(Command& alerts, Program& program) {
 }  // namespace
 
 void declare_alerts(Command& app, Program& program) {
-    Command alerts =
-        app.add_group("alerts", "Set thresholds and mail for one owner or one key");
+    Command alerts = app.add_group("alerts", "Set thresholds and mail for one owner or one key");
     declare_alert_list(alerts, program);
     declare_alert_set(alerts, program);
     declare_alert_unset(alerts, program);

@@ -56,7 +56,8 @@ void declare_rebuild(Command& anomalies, Program& program) {
     const auto from = std::make_shared<std::string>();
     Command rebuild = anomalies.add(
         "rebuild",
-        "Recompute the detector's states from the hourly figures, as after a restore or where a period should not count; late samples are left out, so they may differ",
+        "Recompute the detector's states from the hourly figures, as after a restore or where a "
+        "period should not count; late samples are left out, so they may differ",
         {{"keyrota anomalies rebuild --from 2026-06-01"},
          {ExitCode::config, ExitCode::database, ExitCode::lease_held}});
     rebuild.option("--from", *from, "from this hour on; earlier ones are forgotten")
@@ -71,8 +72,8 @@ void declare_rebuild(Command& anomalies, Program& program) {
 }  // namespace
 
 void declare_anomalies(Command& app, Program& program) {
-    Command anomalies =
-        app.add_group("anomalies", "Replay, rebuild and evaluate the detector of unusual behaviour");
+    Command anomalies = app.add_group(
+        "anomalies", "Replay, rebuild and evaluate the detector of unusual behaviour");
     declare_replay(anomalies, program);
     declare_rebuild(anomalies, program);
     struct Given : GivenFormat {
@@ -98,8 +99,7 @@ void declare_anomalies(Command& app, Program& program) {
                 "write every alarm that opens an incident there, as CSV: series, hour, reason, and "
                 "mailed (0: held by the mail budget)")
         .type("FILE");
-    eval.option("--sensitivity", given->sensitivity,
-                "multiplies the thresholds: more is quieter")
+    eval.option("--sensitivity", given->sensitivity, "multiplies the thresholds: more is quieter")
         .shows_default()
         .type("M");
     given->add_json_to(eval);

@@ -14,7 +14,8 @@ void declare_verify(Command& audit, Program& program) {
                    {ExitCode::config, ExitCode::database, ExitCode::audit_broken}});
     verify
         .option("--head", given->heads,
-                "a head kept elsewhere that the trail must contain: a hash, HEIGHT:HASH, or a file with lines of `keyrota audit head` or of the log; may be repeated")
+                "a head kept elsewhere that the trail must contain: a hash, HEIGHT:HASH, or a file "
+                "with lines of `keyrota audit head` or of the log; may be repeated")
         .type("HEAD");
     verify
         .option("--public-key", given->public_key,

@@ -181,7 +181,7 @@ Command Command::under(const char* heading) const {
 void Command::prepare(CLI::App& below) const {
     below.group(heading_);
     below.fallthrough();  // global options may stand anywhere
-    below.get_help_all_ptr()->group("");  // the program's help names it
+    below.set_help_all_flag("--help-all", "show the help of all commands")->group("");
 }
 
 Command Command::add(const char* name, const std::string& sentence, const Help& help) {

@@ -27,7 +27,8 @@ void declare_config(Command& app, Program& program) {
             return ExitCode::done;
         });
     config
-        .add("reference", "Print docs/configuration.md: every option, what it takes and what it is for",
+        .add("reference",
+             "Print docs/configuration.md: every option, what it takes and what it is for",
              {{"keyrota config reference > configuration.md"}, {}})
         .runs(program, [&program] {
             program.out << config_reference();

@@ -16,7 +16,8 @@ void declare_findings_list(Command& findings, Program& program) {
     FindingFilter& filter = given->filter;
     Command list = findings.add(
         "list",
-        "List findings, the most urgent first: by severity, production before test, keys in use before idle "
+        "List findings, the most urgent first: by severity, production before test, keys in use "
+        "before idle "
         "ones, oldest first",
         {{"keyrota findings list", "keyrota findings list --severity high --environment production",
           "keyrota findings list --check KEY-EXPIRES-SOON --owner ada@example.com --csv",
@@ -49,7 +50,8 @@ void declare_findings_list(Command& findings, Program& program) {
         "exit 10 if one of these findings is open at or over this severity", "SEVERITY");
     given->add_to(list);
     list.flag("--ocsf", given->ocsf,
-              "print OCSF 1.8 events, one JSON object per line: Compliance, Detection and IAM Analysis Findings");
+              "print OCSF 1.8 events, one JSON object per line: Compliance, Detection and IAM "
+              "Analysis Findings");
     list.runs(program, [given, &program] {
         if (given->ocsf && (given->json || given->csv))
             throw Error(ExitCode::usage, "--ocsf is a format of its own",
@@ -82,7 +84,8 @@ void declare_findings_controls(Command& findings, Program& program) {
 }  // namespace
 
 void declare_findings(Command& app, Program& program) {
-    Command findings = app.add_group("findings", "List what checks found; acknowledge or resolve it");
+    Command findings =
+        app.add_group("findings", "List what checks found; acknowledge or resolve it");
     declare_findings_list(findings, program);
     declare_findings_controls(findings, program);
 
@@ -142,7 +145,8 @@ void declare_explain(Command& app, Program& program) {
     };
     const auto given = std::make_shared<Given>();
     Command command = app.add("explain",
-                              "Explain one key on one page: facts, policy rule, findings, audit trail, and whether a call would be accepted",
+                              "Explain one key on one page: facts, policy rule, findings, audit "
+                              "trail, and whether a call would be accepted",
                               {{"keyrota explain 1", "keyrota explain sk_live_...abcd",
                                 "keyrota explain aws:AKIA123 --json"},
                                {ExitCode::config, ExitCode::database}});

@@ -52,7 +52,8 @@ void add_change(Command& keys, Program& program, KeyAction action, const char* n
 void add_wishes(Command& update, KeyWishes& wishes) {
     update
         .option("--expires-at", wishes.expires_at,
-                "the end date, or never; this makes an expired key inactive, and it can then be activated")
+                "the end date, or never; this makes an expired key inactive, and it can then be "
+                "activated")
         .type("TIME");
     update.option("--new-owner", wishes.new_owner, "whose it is from now on").type("OWNER");
     update.option("--scopes", wishes.scopes, "all that it may do, a,b or repeated; or none")
@@ -74,10 +75,9 @@ void declare_key_changes(Command& keys, Program& program) {
                 "keyrota keys update --owner ada@example.com --new-owner bo@example.com --dry-run",
                 "keyrota keys update --match 'checkout-*' --plan Pro --limit none --yes"},
                add_wishes);
-    add_change(
-        keys, program, KeyAction::activate, "activate",
-        "Switch keys back on; an expired key needs a new end date first",
-        {"keyrota keys activate 1", "keyrota keys activate --team Payments --dry-run"});
+    add_change(keys, program, KeyAction::activate, "activate",
+               "Switch keys back on; an expired key needs a new end date first",
+               {"keyrota keys activate 1", "keyrota keys activate --team Payments --dry-run"});
     add_change(keys, program, KeyAction::deactivate, "deactivate",
                "Switch keys off; `activate` switches them back on",
                {"keyrota keys deactivate 1 2 3",

@@ -67,11 +67,13 @@ void declare_list(Command& keys, Program& program) {
         .one_of(both_ways({"key_id", "name", "created", "expires", "last-used", "owner"}))
         .shows_default()
         .type("ORDER");
-    list.option("--after", given->after,
-                "continue after this key of the same list; only in the order of key_id without sorting")
+    list.option(
+            "--after", given->after,
+            "continue after this key of the same list; only in the order of key_id without sorting")
         .type("KEY_ID");
     list.option("--limit", given->limit,
-                "at most N; 0 means all. Default: 100, or all with --json, --csv or --credential-report")
+                "at most N; 0 means all. Default: 100, or all with --json, --csv or "
+                "--credential-report")
         .not_negative()
         .type("N");
     given->add_to(list);
@@ -117,15 +119,15 @@ void declare_regenerate(Command& keys, Program& program) {
     };
     const auto given = std::make_shared<Given>();
     Command regenerate = keys.add(
-        "regenerate",
-        "Replace a key by one with a new secret, shown once; the old key ends",
+        "regenerate", "Replace a key by one with a new secret, shown once; the old key ends",
         {{"keyrota keys regenerate 1 --yes", "keyrota keys regenerate 1 --overlap 2d",
           "keyrota keys regenerate sk_live_...abcd --dry-run"},
          {ExitCode::config, ExitCode::database}});
     regenerate.option("KEY", given->key, "a key_id or prefix...hint").required();
     regenerate
-        .option("--overlap", given->overlap,
-                "keep the old key working beside the new one for this long; by default it ends at once")
+        .option(
+            "--overlap", given->overlap,
+            "keep the old key working beside the new one for this long; by default it ends at once")
         .type("DURATION");
     regenerate.flag("--dry-run", given->options.dry_run, "show what would be done; change nothing");
     regenerate.flag("--yes", given->options.yes, "do not ask before the old key ends at once");
@@ -155,7 +157,8 @@ void declare_export(Command& keys, Program& program) {
         .required()
         .one_of({"csv", "jsonl"})
         .type("FORMAT");
-    command.option("--out", given->file, "write to this file; default: standard output").type("FILE");
+    command.option("--out", given->file, "write to this file; default: standard output")
+        .type("FILE");
     given->add_filter_to(command);
     command.runs(program, [given, &program] {
         return keys_export(program.load(), given->read(),

@@ -65,10 +65,9 @@ void declare_show(Command& mail, Program& program) {
 
 void declare_retry(Command& mail, Program& program) {
     const auto given = std::make_shared<GivenMessages>();
-    Command retry =
-        mail.add("retry", "Try dead or waiting messages again with the next delivery",
-                 {{"keyrota mail retry 42 43", "keyrota mail retry --dead"},
-                  {ExitCode::config, ExitCode::database}});
+    Command retry = mail.add("retry", "Try dead or waiting messages again with the next delivery",
+                             {{"keyrota mail retry 42 43", "keyrota mail retry --dead"},
+                              {ExitCode::config, ExitCode::database}});
     const Argument messages = retry.option("MESSAGE", given->messages, "their numbers");
     retry.flag("--dead", given->dead, "all that are dead").not_with(messages);
     given->add_json_to(retry);

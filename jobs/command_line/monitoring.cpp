@@ -33,9 +33,9 @@ void declare_status(Command& app, Program& program) {
 
 void declare_doctor(Command& app, Program& program) {
     const auto given = std::make_shared<GivenFormat>();
-    Command command =
-        app.add("doctor", "Examine machine and database for problems: rights, clocks, disk, schedule, mail",
-                {{"keyrota doctor", "keyrota doctor --json"}, {ExitCode::attention}});
+    Command command = app.add(
+        "doctor", "Examine machine and database for problems: rights, clocks, disk, schedule, mail",
+        {{"keyrota doctor", "keyrota doctor --json"}, {ExitCode::attention}});
     given->add_json_to(command);
     command.runs(program, [given, &program] {
         return doctor([&program] { return program.load_with_origins(); },

@@ -12,7 +12,8 @@ void declare_policy(Command& app, Program& program) {
     const auto given = std::make_shared<Given>();
     Command explain =
         policy.add("explain",
-                   "Explain which policy rule applies to a key, the first reason why each other rule does not, and where each threshold was set",
+                   "Explain which policy rule applies to a key, the first reason why each other "
+                   "rule does not, and where each threshold was set",
                    {{"keyrota policy explain 1", "keyrota policy explain sk_live_...abcd --json"},
                     {ExitCode::config, ExitCode::database}});
     explain.option("KEY", given->key, "a key_id, source:external_id, or prefix...hint").required();

@@ -16,8 +16,7 @@ struct GivenRotation : GivenFormat {
 void declare_list(Command& rotations, Program& program) {
     const auto given = std::make_shared<GivenRotation>();
     Command list = rotations.add(
-        "list",
-        "List rotations, newest first; only unfinished ones unless --state asks for others",
+        "list", "List rotations, newest first; only unfinished ones unless --state asks for others",
         {{"keyrota rotations list", "keyrota rotations list --state failed --json",
           "keyrota rotations list --key 17 --state all"},
          {ExitCode::config, ExitCode::database}});
@@ -74,7 +73,8 @@ void declare_rotate(Command& app, Program& program) {
     };
     const auto given = std::make_shared<Given>();
     Command rotate = app.add(
-        "rotate", "Rotate keys: create successors, deliver their secrets, keep the old keys for an overlap",
+        "rotate",
+        "Rotate keys: create successors, deliver their secrets, keep the old keys for an overlap",
         {{"keyrota rotate 17 --sink files", "keyrota rotate --team Payments --dry-run",
           "keyrota rotate --match 'checkout-*' --overlap 14d --yes",
           "keyrota rotate 17 --sink print"},
@@ -118,7 +118,8 @@ void declare_rotate(Command& app, Program& program) {
 }
 
 void declare_rotations(Command& app, Program& program) {
-    Command rotations = app.add_group("rotations", "Show rotations; retry, hold, release or cancel them");
+    Command rotations =
+        app.add_group("rotations", "Show rotations; retry, hold, release or cancel them");
     declare_list(rotations, program);
     declare_show(rotations, program);
     declare_decision(rotations, program, RotationDecision::retry, "retry",

@@ -41,8 +41,7 @@ void declare_run(Command& app, Program& program) {
     for (const Job* job : all_jobs()) jobs += fmt::format("\n  {}: {}", job->name, job->summary);
     run.option("JOB", given->jobs, jobs).required();
     run.flag("--dry-run", given->options.dry_run, "show what would be done and change nothing");
-    run.option("--limit", given->limit,
-               "at most N keys per check; the rest waits for the next run")
+    run.option("--limit", given->limit, "at most N keys per check; the rest waits for the next run")
         .positive()
         .type("N");
     add_max_actions(run, given->max_actions);
@@ -112,12 +111,12 @@ void declare_plan(Command& app, Program& program) {
     });
 
     const auto given = std::make_shared<Given>();
-    Command apply = app.add(
-        "apply", "Carry out a plan file: once, within a day, on the database that wrote it",
-        {{"keyrota apply plan.jsonl", "keyrota apply plan.jsonl --max-actions 5000 --json"},
-         {ExitCode::partial, ExitCode::config, ExitCode::database, ExitCode::lease_held,
-          ExitCode::blast_radius, ExitCode::held_back, ExitCode::interrupted_int,
-          ExitCode::interrupted_term}});
+    Command apply =
+        app.add("apply", "Carry out a plan file: once, within a day, on the database that wrote it",
+                {{"keyrota apply plan.jsonl", "keyrota apply plan.jsonl --max-actions 5000 --json"},
+                 {ExitCode::partial, ExitCode::config, ExitCode::database, ExitCode::lease_held,
+                  ExitCode::blast_radius, ExitCode::held_back, ExitCode::interrupted_int,
+                  ExitCode::interrupted_term}});
     apply.option("FILE", given->file, "what `keyrota plan` wrote").required();
     add_max_actions(apply, given->max_actions);
     apply.flag("--json", given->json, "print what was done as JSON");

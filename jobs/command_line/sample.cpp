@@ -24,10 +24,12 @@ void declare_sample(Command& app, Program& program) {
         .between(0, 366)
         .type("N")
         .shows_default();
-    load.option("--seed", options->seed, "a different seed makes different data").type("N").shows_default();
-    load.option(
-            "--replay", options->replay_days,
-            "leave the last N days to runs with --as-of: what ended in them is not yet expired, and some keys behave unlike themselves; on a simulation database only")
+    load.option("--seed", options->seed, "a different seed makes different data")
+        .type("N")
+        .shows_default();
+    load.option("--replay", options->replay_days,
+                "leave the last N days to runs with --as-of: what ended in them is not yet "
+                "expired, and some keys behave unlike themselves; on a simulation database only")
         .between(0, 30)
         .type("N");
     load.flag("--append", options->append, "load into a database that already holds keys");

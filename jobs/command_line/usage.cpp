@@ -20,7 +20,8 @@ void declare_show(Command& usage, Program& program) {
     const auto given = std::make_shared<Given>();
     Command show = usage.add(
         "show",
-        "Show the use of a key, or of the keys of an owner or a team, from the hourly figures of rollup-usage",
+        "Show the use of a key, or of the keys of an owner or a team, from the hourly figures of "
+        "rollup-usage",
         {{"keyrota usage show 1", "keyrota usage show 1 --from 2026-11-01 --by week --json",
           "keyrota usage show --owner ada@example.com --by week", "keyrota usage show --top 10",
           "keyrota usage show --team Payments --csv > payments.csv"},
@@ -60,7 +61,8 @@ void declare_mark_incomplete(Command& usage, Program& program) {
     const auto given = std::make_shared<Given>();
     Command mark = usage.add(
         "mark-incomplete",
-        "Record that samples of a period are lost: its usage is unknown to every check, and no key counts as unused for it",
+        "Record that samples of a period are lost: its usage is unknown to every check, and no key "
+        "counts as unused for it",
         {{"keyrota usage mark-incomplete 2026-11-20 2026-11-21 --reason 'samples were lost'",
           "keyrota usage mark-incomplete 2026-11-20T08:00:00Z 2026-11-20T09:00:00Z --gateway "
           "edge-1 "
@@ -79,11 +81,12 @@ void declare_mark_incomplete(Command& usage, Program& program) {
 
 void declare_rebase(Command& usage, Program& program) {
     const auto options = std::make_shared<RebaseOptions>();
-    Command rebase = usage.add(
-        "rebase",
-        "Let the rollup continue on another server, or after an older backup was restored; usage since then becomes unknown",
-        {{"keyrota usage rebase --yes", "keyrota usage rebase --nothing-lost --yes"},
-         {ExitCode::config, ExitCode::database}});
+    Command rebase =
+        usage.add("rebase",
+                  "Let the rollup continue on another server, or after an older backup was "
+                  "restored; usage since then becomes unknown",
+                  {{"keyrota usage rebase --yes", "keyrota usage rebase --nothing-lost --yes"},
+                   {ExitCode::config, ExitCode::database}});
     rebase.flag("--yes", options->yes, "do not ask for confirmation");
     rebase.flag("--nothing-lost", options->nothing_lost,
                 "all samples came along (pg_upgrade, a planned move): no time becomes unknown");
@@ -101,7 +104,8 @@ void declare_ingest(Command& usage, Program& program) {
     IngestOptions& options = given->options;
     Command ingest = usage.add(
         "ingest",
-        "Append usage samples from a gateway's access logs; each line counts once, however often it is read and whatever the log is called by then",
+        "Append usage samples from a gateway's access logs; each line counts once, however often "
+        "it is read and whatever the log is called by then",
         {{"keyrota usage ingest --format combined --gateway edge-1 /var/log/nginx/access.log*",
           "keyrota usage ingest --format jsonl --map ./gateway.yaml --dry-run access.jsonl",
           "keyrota usage ingest --format jsonl --map nginx --gateway edge-1 --follow access.json",

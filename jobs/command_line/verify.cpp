@@ -13,8 +13,7 @@ void declare_verify_secret(Command& app, Program& program) {
     };
     const auto given = std::make_shared<Given>();
     Command verify =
-        app.add("verify",
-                "Say whether a call with a secret would be accepted and, if not, why",
+        app.add("verify", "Say whether a call with a secret would be accepted and, if not, why",
                 {{"keyrota verify --stdin < secret.txt",
                   "keyrota verify --stdin --environment production --scope read:experiences < "
                   "secret.txt",
@@ -25,7 +24,8 @@ void declare_verify_secret(Command& app, Program& program) {
               "read it from standard input, one line; on a terminal it is not echoed")
         .required();
     verify
-        .option("--environment", given->use.environment, "the environment it must be for: production or test")
+        .option("--environment", given->use.environment,
+                "the environment it must be for: production or test")
         .one_of({"production", "test"})
         .type("NAME");
     verify.option("--scope", given->use.scope, "a scope that it must have").type("SCOPE");

@@ -28,7 +28,8 @@ void declare_waivers_add(Command& waivers, Program& program) {
     WaiverWishes& wishes = given->wishes;
     Command add = waivers.add(
         "add",
-        "Exempt keys from checks until a date; a key must match every kind of option given, and each may be repeated",
+        "Exempt keys from checks until a date; a key must match every kind of option given, and "
+        "each may be repeated",
         {{"keyrota waivers add legacy-batch --check KEY-NO-EXPIRY --key-name 'batch-*' --for 30d "
           "--why 'replaced in March' --requested-by 'Ada Lovelace' --approved-by 'Grace Hopper'",
           "keyrota waivers add payments-move --check KEY-UNUSED --check KEY-ROTATION-DUE --team "

@@ -12,10 +12,11 @@ namespace keyrota {
 
 void confirm(const std::string& question, const std::string& word, std::ostream& terminal) {
     if (::isatty(STDIN_FILENO) != 1 || ::isatty(STDERR_FILENO) != 1)
-        throw Error(ExitCode::usage,
-                    fmt::format("{} That asks first, and there is no terminal", question),
-                    "Look with --dry-run, then give --yes.");
-    fmt::print(terminal, "{} Type {} to go on: ", question, word);
+        throw Error(
+            ExitCode::usage,
+            fmt::format("{} This asks for confirmation, and there is no terminal", question),
+            "Preview it with --dry-run, then give --yes.");
+    fmt::print(terminal, "{} Type {} to continue: ", question, word);
     terminal.flush();
     std::string typed;
     std::getline(std::cin, typed);

@@ -18,7 +18,7 @@ namespace {
 
 EmbeddedCluster embedded_cluster(const Config& config) {
     if (!is_embedded(config))
-        throw Error(ExitCode::usage, "only an embedded database is started and stopped by keyrota",
+        throw Error(ExitCode::usage, "keyrota starts and stops only an embedded database",
                     "database.url names another server: use its own tools.");
     return EmbeddedCluster(config.data_dir);
 }
@@ -50,7 +50,7 @@ ExitCode db_init(const Config& config, const InitOptions& options, std::ostream&
     Session owner = open_session(config, Access::owner);
     refresh_policy(owner, config.policy);
     fmt::print(out, "{} {}{}\n", connection_for(config, Access::runner).display(),
-               is_new ? "is ready" : "was ready already",
+               is_new ? "is ready" : "was already ready",
                options.simulation ? " (simulation)" : "");
     return ExitCode::done;
 }
@@ -73,7 +73,7 @@ ExitCode db_start(const Config& config, std::ostream& out) {
     EmbeddedCluster cluster = embedded_cluster(config);
     const bool was_running = cluster.state() == EmbeddedCluster::State::running;
     open_session(config, Access::runner);
-    fmt::print(out, "PostgreSQL {} in {}\n", was_running ? "runs already" : "started",
+    fmt::print(out, "PostgreSQL {} in {}\n", was_running ? "is already running" : "started",
                cluster.directory().string());
     return ExitCode::done;
 }
@@ -90,14 +90,14 @@ ExitCode db_status(const Config& config, std::ostream& out) {
     const EmbeddedCluster cluster = embedded_cluster(config);
     switch (cluster.state()) {
         case EmbeddedCluster::State::missing:
-            fmt::print(out, "no database in {} yet: any command makes it\n",
+            fmt::print(out, "no database in {} yet: any command creates it\n",
                        config.data_dir.string());
             return ExitCode::attention;
         case EmbeddedCluster::State::stopped:
             fmt::print(out, "PostgreSQL is stopped: any command starts it\n");
             return ExitCode::attention;
         case EmbeddedCluster::State::running:
-            fmt::print(out, "PostgreSQL runs; socket in {}, log in {}\n",
+            fmt::print(out, "PostgreSQL is running; socket in {}, log in {}\n",
                        cluster.socket_directory().string(), cluster.log_file().string());
             return ExitCode::done;
     }

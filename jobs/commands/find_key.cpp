@@ -19,7 +19,7 @@ constexpr Statement kByExternalId{"key_by_external_id",
                                   " where source = :source and external_id = :external_id"};
 
 Error no_such_key(const std::string& key) {
-    return {ExitCode::usage, fmt::format("no key is {}", in_quotes(key)),
+    return {ExitCode::usage, fmt::format("there is no key {}", in_quotes(key)),
             "Give a key_id, source:external_id, or prefix...hint as lists show it."};
 }
 
@@ -33,7 +33,7 @@ std::int64_t find_by_hint(Session& session, const std::string& key, std::size_t 
         matches += fmt::format("{}{} ({})", i == 0 ? "" : ", ", keys[i].int64("key_id"),
                                shortened(for_terminal(keys[i].text("name")), 40));
     throw Error(ExitCode::usage,
-                fmt::format("{} is more than one key: {}{}", in_quotes(key), matches,
+                fmt::format("{} matches more than one key: {}{}", in_quotes(key), matches,
                             keys.size() > 5 ? ", ..." : ""),
                 "Give its key_id.");
 }

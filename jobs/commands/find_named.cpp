@@ -53,13 +53,13 @@ Error no_such(const char* kind, const std::string& given, const std::vector<Row>
     names.reserve(known.size());
     for (const Row& row : known) names.push_back(row.text("name"));
     const std::string meant = did_you_mean(given, names);
-    return {ExitCode::usage, fmt::format("no {} is {}", kind, in_quotes(given)),
+    return {ExitCode::usage, fmt::format("there is no {} {}", kind, in_quotes(given)),
             meant.empty() ? otherwise : meant};
 }
 
 Error has_left(const std::string& owner) {
     return {ExitCode::usage, fmt::format("owner {} has left", owner),
-            "Name another one, or `keyrota owners update OWNER --active true`."};
+            "Name another one, or run `keyrota owners update OWNER --active true`."};
 }
 
 }  // namespace
@@ -98,7 +98,7 @@ std::int64_t find_service_plan(Session& session, const std::string& name) {
     const std::vector<Row> plans = session.rows(kPlans);
     std::string known;
     for (const Row& row : plans) known += (known.empty() ? "" : ", ") + row.text("name");
-    throw no_such("service plan", name, plans, fmt::format("Known are {}.", known));
+    throw no_such("service plan", name, plans, fmt::format("Known plans: {}.", known));
 }
 
 Row find_finding(Session& session, const std::string& finding) {
@@ -107,7 +107,7 @@ Row find_finding(Session& session, const std::string& finding) {
             ? std::vector<Row>{}
             : session.rows(sql::finding_by_uid, {{"beginning", finding}});
     if (found.empty())
-        throw Error(ExitCode::usage, fmt::format("no finding is {}", in_quotes(finding)),
+        throw Error(ExitCode::usage, fmt::format("there is no finding {}", in_quotes(finding)),
                     "`keyrota findings list` shows them; four digits after kf_ may be enough.");
     if (found.size() > 1)
         throw Error(ExitCode::usage,

@@ -50,7 +50,7 @@ Leaving look_at(Session& session, const std::string& owner, const std::string& t
     leaving.to_owner_id = to.empty() ? row.optional_int64("fallback_owner_id")
                                      : std::optional(find_active_owner(session, to));
     if (leaving.to_owner_id == leaving.owner_id)
-        throw Error(ExitCode::usage, "--to: an owner cannot stand in for themselves",
+        throw Error(ExitCode::usage, "--to: the keys cannot go to the owner who leaves",
                     "Name somebody else.");
     leaving.keys = row.int64("keys");
     leaving.switched_off = row.int64("active_keys");
@@ -139,7 +139,7 @@ void print_leaving(const Leaving& leaving, bool dry_run, std::ostream& out) {
                    *leaving.to_owner_id, leaving.rotating.size(),
                    dry_run ? "would be rotated" : "rotated", leaving.switched_off);
     else
-        fmt::print(out, "{} switched off; there is no fallback owner who could have them\n",
+        fmt::print(out, "{} switched off; there is no fallback owner to take them\n",
                    leaving.switched_off);
     if (leaving.imported > 0)
         fmt::print(out, "{} imported: end {} where {} from\n", leaving.imported,
@@ -148,11 +148,11 @@ void print_leaving(const Leaving& leaving, bool dry_run, std::ostream& out) {
     if (dry_run) return;
     const auto waiting = static_cast<std::int64_t>(leaving.rotating.size()) - leaving.successors;
     if (waiting > 0)
-        fmt::print(out, "{} not delivered by this: `keyrota rotations list` shows their state\n",
+        fmt::print(out, "{} not delivered yet: `keyrota rotations list` shows their state\n",
                    waiting);
     if (leaving.switched_off > 0)
-        out << "What is switched off has no successor: `keyrota keys create` makes new keys where "
-               "they are needed.\n";
+        out << "Keys that are switched off have no successor: `keyrota keys create` creates new "
+               "ones.\n";
 }
 
 }  // namespace

@@ -31,9 +31,10 @@ void show(const PlanReport& planned, std::ostream& out) {
             continue;
         }
         if (check.opened + check.changed + check.resolved > 0)
-            fmt::print(out,
-                       "\n  {}: findings for the next run to record: {} new, {} changed, {} over\n",
-                       check.check_id, check.opened, check.changed, check.resolved);
+            fmt::print(
+                out,
+                "\n  {}: findings for the next run to record: {} new, {} changed, {} resolved\n",
+                check.check_id, check.opened, check.changed, check.resolved);
         if (check.planned == 0) continue;
         fmt::print(out, "\n  {}: {} {} {}\n", check.check_id, check.action, check.planned,
                    check.planned == 1 ? "key" : "keys");
@@ -66,7 +67,7 @@ ExitCode plan_to_file(const std::string& job, const std::filesystem::path& file,
     if (actions == 0)
         out << "\nNothing to apply.\n";
     else
-        fmt::print(out, "\nActions in the plan: {}. To do them within a day: keyrota apply {}\n",
+        fmt::print(out, "\nActions in the plan: {}. Apply them within a day: keyrota apply {}\n",
                    actions, file.string());
     if (!run.message.empty()) print_error(errors, run.message, run.hint);
     return run.exit_code;

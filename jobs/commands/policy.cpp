@@ -50,11 +50,10 @@ void add_settings(const LoadedConfig& loaded, KeyPolicy& policy) {
 std::string why_pending(Session& session, const LoadedConfig& loaded, const KeyPolicy& policy,
                         const std::string& assigned) {
     if (!policy_is_current(session, loaded.config.policy))
-        return fmt::format(
-            "the database still goes by another policy{}; the next run brings it in line",
-            assigned.empty() ? "" : fmt::format(", in which {} holds", assigned));
+        return fmt::format("the database still has another policy{}; the next run updates it",
+                           assigned.empty() ? "" : fmt::format(", in which {} applies", assigned));
     if (assigned.empty())
-        return "the database has no rule for the key yet; the next run assigns it";
+        return "the database has no rule for the key yet; the next run assigns one";
     if (assigned != policy.rule)
         return fmt::format("the database still has the rule {} for the key", assigned);
     return "";
@@ -63,7 +62,7 @@ std::string why_pending(Session& session, const LoadedConfig& loaded, const KeyP
 // Why a rule holds or does not, of the rules above it the answer is known.
 std::string why(const KeyPolicy& policy, const RuleVerdict& verdict, bool is_decided) {
     if (!verdict.differs.empty()) return verdict.differs;
-    if (is_decided) return "matches, but one above comes first";
+    if (is_decided) return "matches, but a rule above it comes first";
     if (policy.is_default) return "no rule matches";
     return fmt::format("{}", fmt::join(policy.match, ", "));
 }
@@ -71,12 +70,12 @@ std::string why(const KeyPolicy& policy, const RuleVerdict& verdict, bool is_dec
 void print_rules(const KeyPolicy& policy, std::ostream& out) {
     std::size_t width = 0;
     for (const RuleVerdict& verdict : policy.verdicts) width = std::max(width, verdict.rule.size());
-    out << "RULES (the first that matches holds)\n";
+    out << "RULES (the first match applies)\n";
     bool is_decided = false;
     for (const RuleVerdict& verdict : policy.verdicts) {
         const bool holds = verdict.rule == policy.rule;
         fmt::print(out, "{} {:<{}}  {}{}\n", holds ? ">" : " ", verdict.rule, width,
-                   holds ? "holds: " : "", for_terminal(why(policy, verdict, is_decided)));
+                   holds ? "applies: " : "", for_terminal(why(policy, verdict, is_decided)));
         is_decided = is_decided || holds;
     }
 }

@@ -47,12 +47,12 @@ std::optional<Complaint> read_header(const std::string& text, Header& header) {
         if (name.find(' ') != std::string::npos) break;
         const std::string value = trimmed(std::string_view(line).substr(colon + 1));
         if (std::find(kFields.begin(), kFields.end(), name) == kFields.end())
-            return at(number, fmt::format("a header has no {}", in_quotes(name)),
+            return at(number, fmt::format("unknown header field {}", in_quotes(name)),
                       did_you_mean(name, kFields));
         if (value.empty()) return at(number, name + " is empty");
         if (value.size() > kLongestText)
             return at(number, fmt::format("{} is longer than {} bytes", name, kLongestText));
-        if (!header.emplace(name, value).second) return at(number, name + " stands there twice");
+        if (!header.emplace(name, value).second) return at(number, name + " is given twice");
     }
     return std::nullopt;
 }
@@ -76,10 +76,10 @@ std::optional<Complaint> judge_schedule(const std::string& schedule, const Confi
     if (!parse_schedule(schedule, problem)) return Complaint{"schedule: " + problem, ""};
     const auto of_job = schedule_of(find_job("custom-checks"), config);
     if (of_job && schedule_period(schedule) < schedule_period(*of_job))
-        return Complaint{"schedule: it is more frequent than that of the job custom-checks",
-                         fmt::format("The job starts at {}; `schedules` of the configuration "
-                                     "may say otherwise.",
-                                     in_quotes(*of_job))};
+        return Complaint{
+            "schedule: it is more frequent than the job custom-checks",
+            fmt::format("The job starts at {}; `schedules` in the configuration can change that.",
+                        in_quotes(*of_job))};
     return std::nullopt;
 }
 
@@ -89,8 +89,8 @@ std::optional<Complaint> judge_header(const Header& header, const Config& config
             return Complaint{fmt::format("its header has no {}", name),
                              "The file begins with lines like `-- id: CUSTOM-NAME`."};
     if (!is_id(header.at("id")))
-        return Complaint{fmt::format("{} is no id of a custom check", in_quotes(header.at("id"))),
-                         "It is CUSTOM- and then A-Z, 0-9 and -."};
+        return Complaint{fmt::format("{} is not a custom check id", in_quotes(header.at("id"))),
+                         "Use CUSTOM- followed by A-Z, 0-9 and -."};
     // The job runs daily, and an incremental check looks at everything once a day.
     if (header.at("kind") != "standing")
         return Complaint{"kind must be standing, not " + in_quotes(header.at("kind")), ""};

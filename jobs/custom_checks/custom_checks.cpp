@@ -36,7 +36,7 @@ Session open_checker(const Config& config) {
         throw Error(
             ExitCode::config,
             fmt::format("the role {} may do more than custom checks should", role.text("name")),
-            "Let database.checker_url be of keyrota_checker, which is a member of no other "
+            "Set database.checker_url to connect as keyrota_checker, which is a member of no other "
             "role.");
     return session;
 }
@@ -53,8 +53,8 @@ void require_columns(const ForeignQuery& query) {
     for (const auto& column : columns) names += (names.empty() ? "" : ", ") + column.name;
     throw Error(
         ExitCode::config,
-        fmt::format("it must return key_id bigint, detail text, evidence jsonb, and returns {}",
-                    names.empty() ? "nothing" : names + " of such or other types"));
+        fmt::format("it must return key_id bigint, detail text, evidence jsonb, but returns {}",
+                    names.empty() ? "nothing" : names + " of these or other types"));
 }
 
 std::int64_t key_id_of(const ForeignQuery& query) {

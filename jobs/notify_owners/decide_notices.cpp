@@ -173,8 +173,7 @@ bool Decider::next_page() {
         run_.count(totals_);
     });
     if (told_nobody_ > 0)
-        spdlog::warn("{} findings have nobody who can be told, not even notify.operator",
-                     told_nobody_);
+        spdlog::warn("{} findings have nobody to notify, not even notify.operator", told_nobody_);
     if (page.empty()) return false;
     after_key_ = page.back().int64("key_id");
     after_uid_ = page.back().text("uid");

@@ -30,14 +30,14 @@ SendingHours sending_hours(const Config& config) {
     if (!digest_at)
         throw Error(
             ExitCode::config,
-            fmt::format("notify.digest_at: \"{}\" is no time of day", config.notify.digest_at),
+            fmt::format("notify.digest_at: \"{}\" is not a time of day", config.notify.digest_at),
             "Write it like 08:00.");
     hours.digest_at = *digest_at;
     if (config.notify.quiet_hours.empty()) return hours;
     hours.quiet = parse_quiet_hours(config.notify.quiet_hours);
     if (!hours.quiet)
         throw Error(ExitCode::config,
-                    fmt::format("notify.quiet_hours: \"{}\" is no stretch of a day",
+                    fmt::format("notify.quiet_hours: \"{}\" is not a time range",
                                 config.notify.quiet_hours),
                     "Write it like 22:00-07:00, or leave it empty.");
     return hours;

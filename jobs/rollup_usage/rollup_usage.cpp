@@ -90,7 +90,7 @@ void count_samples(StepRun& run, std::int64_t from, std::int64_t until, Timestam
         const std::int64_t moved = run.session.execute(
             sql::rollup_advance, {{"from", from}, {"until", until}, {"rolled_at", rolled_at}});
         if (moved != 1)
-            throw Error(ExitCode::internal, "the watermark of usage was moved by somebody else");
+            throw Error(ExitCode::internal, "the usage watermark was moved by another session");
         run.count({.found = samples, .applied = samples});
     });
     if (!fast_clocks.empty())
@@ -102,8 +102,8 @@ void roll_up(StepRun& run) {
     if (position(run.session).is_elsewhere)
         return run.alarm(ExitCode::held_back,
                          "usage was rolled up on another server, or before a backup was restored: "
-                         "which samples are counted cannot be told by their transactions",
-                         "`keyrota usage rebase` goes on from what was counted there.");
+                         "transactions no longer tell which samples are counted",
+                         "`keyrota usage rebase` continues from what was counted there.");
     run.session.one(kStepSettings);
     const Position reached = settle(run);
     // After a long pause in slices: as if it had not been one.

@@ -159,7 +159,7 @@ void write_reports(StepRun& run) {
     if (observes(run)) return;  // owners are told nothing yet
     Reporter reporter(run);
     if (!reporter.knows_the_week()) {
-        spdlog::info("usage of the week is not known as a whole: no reports");
+        spdlog::info("the week's usage is not completely known: no reports");
         return;
     }
     while (!run.interrupted() && reporter.next_owners()) {

@@ -28,7 +28,7 @@ SINK, SOURCE = "/usr/sbin/smtp-sink", "/usr/sbin/smtp-source"
 FILL = """
 insert into keyrota.message (kind, recipient, recipient_name, subject, text_body, html_body, severity, created_at,
                              next_try_at, expires_at, run_id)
-select 'notice', 'owner' || i || '@example.com', 'Owner ' || i, '[keyrota] 2 keys need you: billing-' || i,
+select 'notice', 'owner' || i || '@example.com', 'Owner ' || i, '[keyrota] 2 keys need attention: billing-' || i,
        repeat('The key billing-prod expires in 3 days; rotate it before. ' || chr(10), 30),
        '<table>' || repeat('<tr><td bgcolor="#eee">The key billing-prod expires in 3 days.</td></tr>' || chr(10), 60)
        || '</table>', 2, '2026-01-01', '2026-01-01', now() + interval '3 days', 1

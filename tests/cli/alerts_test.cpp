@@ -61,7 +61,7 @@ TEST_F(Alerts, SettingOrTakingBackTwiceIsOnce) {
     const Arguments unset{"alerts", "unset", "--key", key(), "KEY-ERROR-RATE"};
     expect_done(set, "set");
     auto before = fingerprint();
-    expect_done(set, "is so already");
+    expect_done(set, "needs no change");
     EXPECT_EQ(fingerprint(), before);
     expect_done(unset, "unset");
     before = fingerprint();
@@ -110,7 +110,7 @@ TEST_F(Alerts, ThresholdsAreWithinTheBoundsOfThePolicy) {
                    "Did you mean \"error_rate\"?");
     expect_refused(set("KEY-RATE-LIMITED", "error_rate_high=5"),
                    "KEY-RATE-LIMITED has no threshold", "It has min_requests, rate_limited.");
-    expect_refused(set("KEY-NO-EXPIRY", "required_after=5"), "has no thresholds of an owner",
+    expect_refused(set("KEY-NO-EXPIRY", "required_after=5"), "has no thresholds per owner",
                    "--mail");
     expect_refused({"alerts", "set", "--owner", "1", "KEY-ERROR-RATE", "--threshold",
                     "error_rate=5", "--threshold", "error_rate=6"},
@@ -130,11 +130,12 @@ TEST_F(Alerts, WhatEndsIsRotatedOrWasBreachedIsNeverSwitchedOff) {
 
 TEST_F(Alerts, WhatCannotBeIsRefusedWithWhatWasMeant) {
     expect_refused({"alerts", "set", "--owner", "1", "KEY-EROR-RATE", "--mail", "off"},
-                   "no check about keys is \"KEY-EROR-RATE\"", "Did you mean \"KEY-ERROR-RATE\"?");
+                   "there is no check about keys \"KEY-EROR-RATE\"",
+                   "Did you mean \"KEY-ERROR-RATE\"?");
     expect_refused({"alerts", "unset", "--owner", "1", "key-error-rate"}, "no check about keys",
                    "Did you mean \"KEY-ERROR-RATE\"?");
     expect_refused({"alerts", "set", "--owner", "1", "RUN-MISSED", "--mail", "off"},
-                   "no check about keys is \"RUN-MISSED\"");
+                   "there is no check about keys \"RUN-MISSED\"");
     expect_refused({"alerts", "set", "KEY-ERROR-RATE", "--mail", "off"}, "whose settings?",
                    "--owner");
     expect_refused({"alerts", "unset", "KEY-ERROR-RATE"}, "whose settings?");
@@ -144,9 +145,9 @@ TEST_F(Alerts, WhatCannotBeIsRefusedWithWhatWasMeant) {
                    "--mail");
     expect_refused(
         {"alerts", "set", "--owner", "bo@example.com", "KEY-ERROR-RATE", "--mail", "off"},
-        "no owner is");
+        "there is no owner");
     expect_refused({"alerts", "set", "--key", "99", "KEY-ERROR-RATE", "--mail", "off"},
-                   "no key is \"99\"");
+                   "there is no key \"99\"");
 }
 
 TEST_F(Alerts, TheNextRunGoesByThem) {

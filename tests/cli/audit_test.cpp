@@ -179,8 +179,8 @@ TEST_F(Audit, AHeadThatIsNoneIsRefusedAndAForgedOneIsFound) {
     };
     refused(line, 0, "");
     refused("nothing here\n", 2, "there is no head in");
-    refused(line.substr(0, line.size() - 9), 2, "heads.txt:1: this head is not whole");
-    refused("\n" + line.substr(0, 60), 2, "heads.txt:2: this head is not whole");
+    refused(line.substr(0, line.size() - 9), 2, "heads.txt:1: this head is incomplete");
+    refused("\n" + line.substr(0, 60), 2, "heads.txt:2: this head is incomplete");
     refused(std::regex_replace(line, std::regex(" v1 "), " v2 "), 2, "another version");
     refused(std::regex_replace(line, std::regex("v1 [0-9a-f]{8}"), "v1 00000000"), 2,
             "a head of installation 00000000");

@@ -105,7 +105,7 @@ TEST_F(Breach, TakesWholeSecretsAndHashesThemAtOnce) {
     EXPECT_THAT(keys_with_status("expired"), ElementsAre("a", "b"));
     const Outcome unknown = breach({"--stdin"}, secret('c') + "\nsk_live_of_nobody\n");
     EXPECT_EQ(unknown.exit_code, 3);
-    EXPECT_THAT(unknown.out, HasSubstr("1 secret is on no key"));
+    EXPECT_THAT(unknown.out, HasSubstr("1 secret matches no key"));
     EXPECT_EQ(keys_with_status("expired").size(), 3U) << "the known one ended all the same";
     expect_no_secret_stored();
     expect_trail_verifies();
@@ -140,13 +140,13 @@ TEST_F(Breach, TakesTheAlertsOfSecretScanning) {
 
 TEST_F(Breach, PrefixAndHintMustMeanOneKeyUnlessAllAreMeant) {
     given_keys(7, {.name = "x"});
-    expect_refused({"breach", "sk_live_...abcd"}, "is more than one key: 1 (x), 2 (x)");
+    expect_refused({"breach", "sk_live_...abcd"}, "matches more than one key: 1 (x), 2 (x)");
     const std::string file =
         scratch().write("leaked.txt", "# seen in a log\nsk_live_...abcd\n\n").string();
-    expect_refused({"breach", "--prefix-file", file}, "is more than one key");
+    expect_refused({"breach", "--prefix-file", file}, "matches more than one key");
     EXPECT_EQ(breach({"--prefix-file", file, "--all-matching"}).exit_code, 0);
     EXPECT_EQ(keys_with_status("expired").size(), 7U);
-    expect_refused({"breach", "sk_live_...none", "--all-matching"}, "no key is");
+    expect_refused({"breach", "sk_live_...none", "--all-matching"}, "there is no key");
     const Outcome whole =
         breach({"--prefix-file", scratch().write("whole.txt", secret('a') + "\n").string()});
     EXPECT_EQ(whole.exit_code, 2);
@@ -211,7 +211,7 @@ TEST_F(Breach, ADryRunChangesNothingAndWhatMakesNoSenseIsRefused) {
     EXPECT_EQ(fingerprint(), before);
     expect_refused({"breach"}, "which keys?", "--stdin");
     expect_refused({"breach", "1", "--stdin"}, "too many sources");
-    expect_refused({"breach", "1", "77"}, "no key is \"77\"");
+    expect_refused({"breach", "1", "77"}, "there is no key \"77\"");
     const Outcome typed = keyrota({"breach", secret('a')});
     EXPECT_EQ(typed.exit_code, 2);
     EXPECT_THAT(typed.errors, Not(HasSubstr(secret('a'))));
@@ -276,8 +276,8 @@ TEST_F(Leaver, AnotherCanBeNamedAndALookChangesNothing) {
     const auto before = fingerprint();
     expect_done({"leaver", "1", "--to", "bo@example.com", "--dry-run"}, "would be inactive");
     EXPECT_EQ(fingerprint(), before);
-    expect_refused({"leaver", "1", "--to", "1"}, "stand in for themselves");
-    expect_refused({"leaver", "eve@example.com"}, "no owner is");
+    expect_refused({"leaver", "1", "--to", "1"}, "cannot go to the owner who leaves");
+    expect_refused({"leaver", "eve@example.com"}, "there is no owner");
     expect_done({"leaver", "1", "--to", "bo@example.com"}, "2 handed to owner 2");
 }
 

@@ -187,7 +187,7 @@ TEST_F(ConfigFiles, AURLThatNoCommandCouldUseIsSaidByTheCheckWithItsPlace) {
     const Outcome wrong = config("check");
     EXPECT_EQ(wrong.exit_code, 4);
     EXPECT_THAT(wrong.errors,
-                AllOf(HasSubstr("keyrota.yaml:2: the database's URL cannot be read"),
+                AllOf(HasSubstr("keyrota.yaml:2: the database URL cannot be read"),
                       HasSubstr("HINT: Write postgresql://"), Not(HasSubstr("hunter2"))));
     given(file_, "database:\n  url: postgresql://ada@db.example.com/keys\n", 0644);
     EXPECT_EQ(config("check").exit_code, 0) << config("check").errors;
@@ -203,8 +203,8 @@ TEST_F(ConfigFiles, WhatTheRunsWouldSayOfTheMailIsSaidByTheCheckWithItsPlace) {
     const Outcome wrong = config("check");
     EXPECT_EQ(wrong.exit_code, 4);
     for (const char* part :
-         {"keyrota.yaml:2: notify.digest_at: \"25:00\" is no time of day\n  HINT: Write it like",
-          "keyrota.yaml:3: notify.quiet_hours: \"22-07\" is no stretch of a day",
+         {"keyrota.yaml:2: notify.digest_at: \"25:00\" is not a time of day\n  HINT: Write it like",
+          "keyrota.yaml:3: notify.quiet_hours: \"22-07\" is not a time range",
           "keyrota.yaml:4: ", "notice_text.mustache:1:7: unknown variable \"greting\""})
         EXPECT_THAT(wrong.errors, HasSubstr(part));
     given(file_,
@@ -213,8 +213,9 @@ TEST_F(ConfigFiles, WhatTheRunsWouldSayOfTheMailIsSaidByTheCheckWithItsPlace) {
           0644);
     const Outcome unusable = config("check");
     EXPECT_EQ(unusable.exit_code, 4);
-    for (const char* part : {"notify.templates is no folder: ", "keyrota.yaml:3: mail.from is no",
-                             "keyrota.yaml:4: mail.host is no host name"})
+    for (const char* part :
+         {"notify.templates is not a directory: ", "keyrota.yaml:3: mail.from is no",
+          "keyrota.yaml:4: mail.host is not a host name"})
         EXPECT_THAT(unusable.errors, HasSubstr(part));
     given(file_, "mail: {transport: smtp}\n", 0644);
     EXPECT_THAT(config("check").errors, HasSubstr("no mail server is configured"));

@@ -107,7 +107,7 @@ TEST_F(CronPrint, WhatCannotStandInSuchAFileIsRefused) {
     for (const char* program : {"/usr/bin/key rota", "/opt/%i/keyrota", "/opt/$HOME", "/a\nb"}) {
         const Outcome outcome = print({"--format", "crontab", "--program", program});
         EXPECT_EQ(outcome.exit_code, 2) << program;
-        EXPECT_THAT(outcome.errors, HasSubstr("cannot stand in such a file"));
+        EXPECT_THAT(outcome.errors, HasSubstr("cannot be written to such a file"));
     }
     EXPECT_EQ(print({"--format", "crontab", "--user", "a b"}).exit_code, 2);
     EXPECT_EQ(print({"--format", "anacron"}).exit_code, 2);

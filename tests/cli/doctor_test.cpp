@@ -104,7 +104,7 @@ TEST_F(Doctor, FindsAPasswordThatEverybodyMayRead) {
     const fs::path file = scratch().write("keyrota.yaml", text);
     environment().erase("KEYROTA_DATABASE_URL");
     environment().erase("KEYROTA_DATABASE_ADMIN_URL");
-    expect("configuration", "warn", "holds a password", {{"KEYROTA_CONFIG", file}});
+    expect("configuration", "warn", "contains a password", {{"KEYROTA_CONFIG", file}});
     ::chmod(file.c_str(), 0640);
     expect("configuration", "ok", file, {{"KEYROTA_CONFIG", file}});
 }
@@ -127,13 +127,13 @@ TEST_F(Doctor, FindsADataDirectoryThatOthersMayWriteTo) {
     ::chmod(data_dir().c_str(), 0750);
     expect("data directory", "ok", data_dir());
     ::chmod(data_dir().c_str(), 0770);
-    expect("data directory", "fail", "others may write");
+    expect("data directory", "fail", "is writable by others");
 }
 
 TEST_F(Doctor, FindsASigningKeyOfAnotherInstallation) {
     expect("signing key", "warn", "missing");
     const std::string made = SigningKey::load_or_make(data_dir()).public_pem();
-    expect("signing key", "fail", "does not fit");
+    expect("signing key", "fail", "does not match");
     execute("update keyrota.installation set signing_public_key = '" + made + "'");
     expect("signing key", "ok", "");
     ::chmod((data_dir() / "signing.key").c_str(), 0640);
@@ -200,7 +200,7 @@ TEST_F(Doctor, FindsAGatewayThatIsSilent) {
 
 TEST_F(Doctor, LooksBeyondItsOwnSessionsOnlyWhereItMay) {
     Session other = session_as("postgres");  // hidden from the runner
-    expect("transactions", "info", "cannot");
+    expect("transactions", "info", "are hidden");
 }
 
 TEST(Schedules, AreFoundInCrontabsAndTimersButNotInComments) {

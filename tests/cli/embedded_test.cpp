@@ -97,11 +97,12 @@ TEST_F(Embedded, LivesFromTheFirstCommandThroughStartsAndStops) {
     expect_installed();
     const Outcome runs = keyrota({"db", "status"});
     EXPECT_EQ(runs.exit_code, 0);
-    EXPECT_THAT(runs.out, AllOf(HasSubstr("PostgreSQL runs"), HasSubstr(data_dir_ / "socket")));
-    EXPECT_THAT(keyrota({"db", "start"}).out, HasSubstr("runs already"));
+    EXPECT_THAT(runs.out,
+                AllOf(HasSubstr("PostgreSQL is running"), HasSubstr(data_dir_ / "socket")));
+    EXPECT_THAT(keyrota({"db", "start"}).out, HasSubstr("is already running"));
     EXPECT_THAT(keyrota({"db", "check"}).out, HasSubstr("the schema is current"));
     EXPECT_THAT(keyrota({"db", "migrate"}).out, HasSubstr("the schema is current"));
-    EXPECT_THAT(keyrota({"db", "init"}).out, HasSubstr("was ready already"));
+    EXPECT_THAT(keyrota({"db", "init"}).out, HasSubstr("was already ready"));
 
     EXPECT_THAT(keyrota({"db", "stop"}).out, HasSubstr("PostgreSQL stopped"));
     const Outcome stopped = keyrota({"db", "status"});

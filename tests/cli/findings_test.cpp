@@ -135,9 +135,9 @@ TEST_F(Findings, AFilterThatIsMistypedIsNoEmptyList) {
         const char* hint;
     };
     for (const auto& [option, typed, message, hint] :
-         {Slip{"--owner", "adda@example.com", "no owner is", "\"ada@example.com\""},
-          Slip{"--owner", "7", "no owner is \"7\"", "owners list"},
-          Slip{"--team", "Paymnts", "no team is", "\"Payments\""},
+         {Slip{"--owner", "adda@example.com", "there is no owner", "\"ada@example.com\""},
+          Slip{"--owner", "7", "there is no owner \"7\"", "owners list"},
+          Slip{"--team", "Paymnts", "there is no team", "\"Payments\""},
           Slip{"--check", "KEY-UNUSD", "no job checks", "\"KEY-UNUSED\""},
           Slip{"--check", "CUSTOM-GON", "no job checks", "\"CUSTOM-GONE\""}}) {
         expect_refused({"findings", "list", option, typed, "--fail-on", "high"}, message);
@@ -227,7 +227,7 @@ TEST_F(Findings, OneResolvedByHandComesBackAsTheNextEpisodeAndItsHistoryTellsAll
     const std::string uid = uid_of("soon");
     EXPECT_EQ(keyrota({"findings", "resolve", uid, "--why", "not ours"}).exit_code, 0);
     EXPECT_EQ(text("select (status, resolution) from keyrota.finding"), "(resolved,\"by hand\")");
-    expect_refused({"findings", "ack", uid, "--why", "late"}, "is resolved already");
+    expect_refused({"findings", "ack", uid, "--why", "late"}, "is already resolved");
 
     keyrota({"run", "expire-keys", "--as-of", to_string(kNow + hours(24))});
     EXPECT_EQ(text("select (status, episode, decided_by is null) from keyrota.finding"),
@@ -243,7 +243,8 @@ TEST_F(Findings, OneResolvedByHandComesBackAsTheNextEpisodeAndItsHistoryTellsAll
 TEST_F(Findings, SeveralAreDecidedTogetherOrNotAtAll) {
     given_finding("one", "");
     given_finding("two", "status = 'resolved', resolution = 'absence', resolved_at = opened_at");
-    expect_refused({"findings", "ack", uid_of("one"), uid_of("two"), "--why", "x"}, "is resolved");
+    expect_refused({"findings", "ack", uid_of("one"), uid_of("two"), "--why", "x"},
+                   "is already resolved");
     execute("update keyrota.finding set status = 'open', resolution = null, resolved_at = null");
     EXPECT_EQ(
         keyrota({"findings", "ack", uid_of("one"), uid_of("two"), uid_of("one"), "--why", "x"}).out,
@@ -256,9 +257,9 @@ TEST_F(Findings, AreNamedByABeginningThatFitsOne) {
     given_finding("one", "uid = 'kf_aaaa1'");
     given_finding("two", "uid = 'kf_aaaa2'");
     expect_refused({"findings", "show", "kf_aaaa"}, "more than one finding");
-    expect_refused({"findings", "show", "kf_bbbb"}, "no finding is");
-    expect_refused({"findings", "show", "kf_"}, "no finding is");
-    expect_refused({"findings", "show", "%"}, "no finding is");
+    expect_refused({"findings", "show", "kf_bbbb"}, "there is no finding");
+    expect_refused({"findings", "show", "kf_"}, "there is no finding");
+    expect_refused({"findings", "show", "%"}, "there is no finding");
     EXPECT_THAT(keyrota({"findings", "show", "kf_aaaa2"}).out, HasSubstr("two"));
 }
 
@@ -279,7 +280,7 @@ TEST_F(Findings, ExplainTellsOfAKeyWhatItIsAndWhyACallWouldBeRefused) {
 
     const std::string page = keyrota({"explain", "1"}).out;
     for (const char* part :
-         {"due", "sk_live_...abcd", "refused now: its end date has come", "policy's defaults hold",
+         {"due", "sk_live_...abcd", "refused now: its end date has come", "so the defaults apply",
           "expiry.notice_before: [30d, 14d, 7d, 3d, 1d]", "KEY-EXPIRED", "acted", "AUDIT TRAIL",
           "status: active -> expired", "because KEY-EXPIRED"})
         EXPECT_THAT(page, HasSubstr(part));
@@ -302,26 +303,26 @@ TEST_F(Findings, ExplainTellsWhichPolicyRuleHoldsAndByWhat) {
     ::chmod(file.c_str(), 0644);
     keyrota({"run", "expire-keys", "--config", file});
     const std::string page = keyrota({"explain", "1", "--config", file}).out;
-    EXPECT_THAT(page,
-                HasSubstr("The policy rule tests holds, the first that matches it (type is test):\n"
-                          "  expiry.notice_before: [5d]\n"));
+    EXPECT_THAT(
+        page, HasSubstr("The policy rule tests applies, the first that matches it (type is test):\n"
+                        "  expiry.notice_before: [5d]\n"));
     EXPECT_THAT(keyrota({"explain", "1"}).out,
-                AllOf(HasSubstr("The policy's defaults hold, since no rule matches it:\n"
+                AllOf(HasSubstr("No policy rule matches it, so the defaults apply:\n"
                                 "  expiry.notice_before: [30d, 14d, 7d, 3d, 1d]\n"),
-                      HasSubstr("\nNot in force yet: the database still goes by another policy, in "
-                                "which tests holds; the next run brings it in line.\n")));
+                      HasSubstr("\nNot in force yet: the database still has another policy, in "
+                                "which tests applies; the next run updates it.\n")));
 }
 
 TEST_F(Findings, AKeyIsNamedByIdByItsSourceOrByPrefixAndHint) {
     given_key({.name = "one"});
     EXPECT_THAT(keyrota({"explain", "sk_live_...abcd"}).out, HasSubstr("one"));
     given_key({.name = "two"});
-    expect_refused({"explain", "sk_live_...abcd"}, "is more than one key: 1 (one), 2 (two)");
+    expect_refused({"explain", "sk_live_...abcd"}, "matches more than one key: 1 (one), 2 (two)");
     given_key({.name = "imported", .source = "aws"});
     execute("insert into keyrota.api_key_external values ('aws', 'AKIA123', 3)");
     EXPECT_THAT(keyrota({"explain", "aws:AKIA123"}).out, HasSubstr("imported"));
     for (const char* none : {"999", "aws:none", "x...y", "1x", "word"})
-        expect_refused({"explain", none}, "no key is");
+        expect_refused({"explain", none}, "there is no key");
 }
 
 // --- runs, plan and apply
@@ -383,7 +384,7 @@ TEST_F(Findings, PlanShowsWhatItWouldDoAndApplyDoesItQuietly) {
     EXPECT_EQ(keys_with_status("expired").size(), 12U);
     const Outcome again = keyrota({"apply", file});
     EXPECT_EQ(again.exit_code, 2);
-    EXPECT_THAT(again.errors, HasSubstr("was applied by run"));
+    EXPECT_THAT(again.errors, HasSubstr("was already applied by run"));
     EXPECT_THAT(keyrota({"plan", "expire-keys", "--out", file}).out,
                 HasSubstr("Nothing to apply."));
 }

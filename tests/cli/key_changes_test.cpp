@@ -99,20 +99,20 @@ TEST_F(KeyChanges, WhatCannotBeIsRefusedWithWhatWasMeant) {
     };
     expect_refused(update({}), "update what?", "keys update --help");
     expect_refused(update({"--expires-at", "2020-01-01"}), "is past");
-    expect_refused(update({"--add-scope", "admn"}), "no scope is \"admn\"", "\"admin\"");
-    expect_refused(update({"--remove-scope", "admn"}), "no scope is \"admn\"", "\"admin\"");
+    expect_refused(update({"--add-scope", "admn"}), "there is no scope \"admn\"", "\"admin\"");
+    expect_refused(update({"--remove-scope", "admn"}), "there is no scope \"admn\"", "\"admin\"");
     expect_refused(update({"--scopes", "admin", "--add-scope", "admin"}), "--scopes sets them all");
     expect_refused(update({"--add-scope", "admin", "--remove-scope", "admin"}),
                    "added and removed");
     expect_refused(update({"--plan", "Proo"}), "no service plan", "\"Pro\"");
-    expect_refused(update({"--new-owner", "8"}), "no owner is \"8\"");
+    expect_refused(update({"--new-owner", "8"}), "there is no owner \"8\"");
     expect_refused(update({"--limit", "0"}), "--limit", "or none");
     expect_refused(update({"--limit", "99999999999"}), "--limit");
     expect_refused(update({"--name", "a\nb"}), "control characters");
     expect_refused({"keys", "update", "--match", "*", "--name", "x"}, "--name is for one key");
     expect_refused({"keys", "deactivate"}, "which keys?", "--match");
-    expect_refused({"keys", "deactivate", "1", "--match", "*"}, "cannot stand beside");
-    expect_refused({"keys", "deactivate", "1", "77"}, "no key is \"77\"");
+    expect_refused({"keys", "deactivate", "1", "--match", "*"}, "cannot be combined");
+    expect_refused({"keys", "deactivate", "1", "77"}, "there is no key \"77\"");
 }
 
 // --- activate, deactivate
@@ -200,7 +200,7 @@ TEST_F(KeyChanges, SeveralThatAFilterSelectedAreAskedForFirst) {
     expect_refused(words, "deactivate 2 keys?", "--dry-run, then give --yes");
     const Outcome refused = keyrota_on_terminal(words, "no\n");
     EXPECT_EQ(refused.exit_code, 2);
-    EXPECT_THAT(refused.out, AllOf(HasSubstr("Type yes to go on"), HasSubstr("not confirmed")));
+    EXPECT_THAT(refused.out, AllOf(HasSubstr("Type yes to continue"), HasSubstr("not confirmed")));
     EXPECT_THAT(keys_with_status("inactive"), testing::IsEmpty());
     EXPECT_EQ(keyrota_on_terminal(words, "yes\n").exit_code, 0);
     EXPECT_EQ(keys_with_status("inactive").size(), 2U);
@@ -283,7 +283,7 @@ TEST_F(KeyChanges, ADeletedKeyLeavesItsRecordInTheTrailAndItsFindingsClosed) {
                    " 'created_at_us', 1792908000000000, 'status', 'active', 'expires_at_us',"
                    " 1795500000000000, 'retire_at_us', null, 'deactivated_at_us', null)"));
     expect_done({"keys", "delete", "1", "2"}, "deleted 1 of 2 keys\nleft 1 that need no change");
-    expect_refused({"keys", "delete", "3"}, "no key is \"3\"");
+    expect_refused({"keys", "delete", "3"}, "there is no key \"3\"");
     expect_trail_verifies();
 }
 
@@ -305,8 +305,9 @@ TEST_F(KeyChanges, ALockedKeyIsLeftToTheNextTimeAndAllOthersAreChanged) {
         const Session holder = lock_key(3);
         const Outcome outcome = keyrota(words, quick);
         EXPECT_EQ(outcome.exit_code, 3);
-        EXPECT_THAT(outcome.out, AllOf(HasSubstr("deactivated 4 of 5 keys"),
-                                       HasSubstr("left 1 that others hold locked; run it again")));
+        EXPECT_THAT(outcome.out,
+                    AllOf(HasSubstr("deactivated 4 of 5 keys"),
+                          HasSubstr("left 1 that other sessions hold locked; run it again")));
     }
     expect_done(words, "deactivated 1 of 5 keys");
     EXPECT_EQ(audited("key.deactivate"), 5);

@@ -105,22 +105,23 @@ TEST_F(Keys, WhatCannotBeIsRefusedWithWhatWasMeant) {
                        "type test are for the test environment");
     expect_not_created({"--type", "secret", "--environment", "test"}, "a secret key cannot", "");
     expect_not_created({"--type", "secret", "--scopes", "read:experience"},
-                       "no scope is \"read:experience\"", "Did you mean \"read:experiences\"?");
-    expect_not_created({"--type", "secret", "--scopes", "admin,"}, "no scope is \"\"",
-                       "Known are read:experiences");
+                       "there is no scope \"read:experience\"",
+                       "Did you mean \"read:experiences\"?");
+    expect_not_created({"--type", "secret", "--scopes", "admin,"}, "there is no scope \"\"",
+                       "Known scopes: read:experiences");
     expect_not_created({"--type", "public", "--scopes", "read:experiences,admin"},
                        "a public key cannot have \"admin\"", "exposed by design");
-    expect_not_created({"--type", "secret", "--plan", "Por"}, "no service plan is \"Por\"",
+    expect_not_created({"--type", "secret", "--plan", "Por"}, "there is no service plan \"Por\"",
                        "Did you mean \"Pro\"?");
     expect_not_created({"--type", "secret", "--plan", "Unknown"}, "no service plan",
-                       "Known are Basic, Enterprise, Free, Pro.");
+                       "Known plans: Basic, Enterprise, Free, Pro.");
     expect_not_created({"--type", "secret", "--expires-at", "soon"}, "cannot read \"soon\"",
                        "2027-06-30");
     expect_not_created({"--type", "secret", "--expires-at", "2020-01-01"}, "is past", "never");
     expect_not_created({"--type", "secret", "--limit", "0"}, "--limit", "");
     expect_refused(
         {"keys", "create", "--owner", "ada@exmaple.com", "--name", "x", "--type", "secret"},
-        "no owner is \"ada@exmaple.com\"", "Did you mean \"ada@example.com\"?");
+        "there is no owner \"ada@exmaple.com\"", "Did you mean \"ada@example.com\"?");
     execute("update keyrota.owner set active = false");
     expect_not_created(secret, "has left", "--active true");
 }
@@ -226,7 +227,7 @@ TEST_F(Keys, AreFilteredByEverythingThatMatters) {
     EXPECT_THAT(names({"--name", "*%*"}), ElementsAre("100%_"));
     EXPECT_THAT(names({"--type", "test", "--status", "inactive"}), IsEmpty());
 
-    expect_refused({"keys", "list", "--owner", "nobody@example.com"}, "no owner is");
+    expect_refused({"keys", "list", "--owner", "nobody@example.com"}, "there is no owner");
     expect_refused({"keys", "list", "--team", "Paymnets"}, "no team", "Did you mean \"Payments\"?");
     expect_refused({"keys", "list", "--plan", "Bsic"}, "no service plan", "\"Basic\"");
     expect_refused({"keys", "list", "--expires-within", "30"}, "--expires-within");
@@ -296,7 +297,7 @@ TEST_F(Keys, EveryOrderPagesThroughEveryKeyOnce) {
 
 TEST_F(Keys, ATableThatIsCutSaysHowToGoOn) {
     given_keys(3, {.name = "x"});
-    EXPECT_THAT(keyrota({"keys", "list", "--limit", "2"}).out, HasSubstr("--after 2 goes on"));
+    EXPECT_THAT(keyrota({"keys", "list", "--limit", "2"}).out, HasSubstr("--after 2 continues"));
     EXPECT_THAT(keyrota({"keys", "list", "--limit", "3"}).out, Not(HasSubstr("--after")));
     given_keys(98, {.name = "x"});
     EXPECT_THAT(keyrota({"keys", "list"}).out, HasSubstr("--limit 0 shows all"));
@@ -333,7 +334,7 @@ TEST_F(Keys, AreShownWithTheirFamilyAndFindings) {
     EXPECT_EQ(young->getValue<int>("lineage_id"), 1);
     EXPECT_THAT(keyrota({"keys", "show", "1"}).out,
                 AllOf(HasSubstr("successor id"), HasSubstr("keyrota explain 1")));
-    expect_refused({"keys", "show", "7"}, "no key is \"7\"");
+    expect_refused({"keys", "show", "7"}, "there is no key \"7\"");
 }
 
 // --- export

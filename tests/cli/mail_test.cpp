@@ -72,7 +72,7 @@ TEST_F(MailCommands, OwnersAreToldNothingBeforeMailIsReleased) {
     EXPECT_EQ(keyrota({"mail", "release", "--yes"}).out,
               "released: the next run of notify-owners writes to 1 person, one digest each\n");
     EXPECT_EQ(keyrota({"mail", "release", "--yes"}).out,
-              "mail is released already: owners are told\n");
+              "mail is already released: owners are notified\n");
     EXPECT_EQ(number("select count(*) from keyrota.audit_entry where action = 'mail.release'"), 1);
     EXPECT_EQ(keyrota({"run", "notify-owners"}).exit_code, 0);
     EXPECT_THAT(server.taken(), SizeIs(1));
@@ -97,7 +97,7 @@ TEST_F(MailCommands, APreviewIsTheMailThatAnOwnerWouldGetInFilesAndSendsNothing)
     };
     const std::string directory = scratch().path() / "mail";
     EXPECT_EQ(keyrota({"mail", "preview", "ada@example.com", "--out", directory}).out,
-              "nothing that is told is open about the keys of ada@example.com: no mail\n");
+              "no finding that is mailed is open about the keys of ada@example.com: no mail\n");
     given_finding("KEY-NO-EXPIRY", "open");
     given_finding("KEY-UNUSED", "open");
     given_finding("KEY-SCOPE-ADMIN", "waived");
@@ -108,8 +108,9 @@ TEST_F(MailCommands, APreviewIsTheMailThatAnOwnerWouldGetInFilesAndSendsNothing)
 
     const Outcome of_owner = keyrota({"mail", "preview", "ada@example.com", "--out", directory});
     EXPECT_EQ(of_owner.exit_code, 0) << of_owner.errors;
-    EXPECT_THAT(of_owner.out, AllOf(HasSubstr("to ada@example.com: [keyrota] 2 findings need you"),
-                                    HasSubstr("wrote " + directory + "/ada@example.com.eml\n")));
+    EXPECT_THAT(of_owner.out,
+                AllOf(HasSubstr("to ada@example.com: [keyrota] 2 findings need attention"),
+                      HasSubstr("wrote " + directory + "/ada@example.com.eml\n")));
     const std::string as_text = contents(directory + "/ada@example.com.txt");
     EXPECT_THAT(as_text, AllOf(HasSubstr("Hello Ada,"), HasSubstr("billing-prod never expires"),
                                HasSubstr("You get this because you own billing-prod."),
@@ -132,7 +133,7 @@ TEST_F(MailCommands, APreviewIsTheMailThatAnOwnerWouldGetInFilesAndSendsNothing)
     execute("update keyrota.owner set active = false");
     keyrota({"mail", "suppressions", "add", "root@localhost", "--why", "nobody reads it"});
     EXPECT_THAT(keyrota({"mail", "preview", "1", "--out", directory}).errors,
-                HasSubstr("nobody can be told, not even notify.operator"));
+                HasSubstr("nobody can be notified, not even notify.operator"));
     environment()["KEYROTA_NOTIFY_OPERATOR"] = "ops@example.com";
     EXPECT_THAT(keyrota({"mail", "preview", "1", "--out", directory}).out,
                 HasSubstr("to ops@example.com: "));
@@ -159,12 +160,12 @@ TEST_F(MailCommands, AServerThatLetsNobodyInEndsTheRunWithSevenAndTheMessagesWai
     const auto id = given_message();
     const Outcome run = keyrota({"run", "notify-owners"});
     EXPECT_EQ(run.exit_code, 7);
-    EXPECT_THAT(run.errors, AllOf(HasSubstr("does not let us in: 535"), HasSubstr("HINT: "),
+    EXPECT_THAT(run.errors, AllOf(HasSubstr("refuses the login: 535"), HasSubstr("HINT: "),
                                   Not(HasSubstr("hunter2"))));
     EXPECT_EQ(state(id), "pending");
     const Outcome doctor = keyrota({"doctor"});
     EXPECT_EQ(doctor.exit_code, 13);
-    EXPECT_THAT(doctor.out, HasSubstr("See mail.user and mail.password."));
+    EXPECT_THAT(doctor.out, HasSubstr("Check mail.user and mail.password."));
 }
 
 TEST_F(MailCommands, TheQueueIsListedRetriedAndCancelledAndThatIsAudited) {
@@ -263,7 +264,7 @@ TEST_F(MailCommands, DoctorLooksAtTheWayOut) {
     {
         const MailServer server;
         use(server);
-        EXPECT_THAT(keyrota({"doctor"}).out, HasSubstr("takes mail, without TLS"));
+        EXPECT_THAT(keyrota({"doctor"}).out, HasSubstr("accepts mail, without TLS"));
         environment()["KEYROTA_MAIL_TLS"] = "starttls";
         EXPECT_EQ(keyrota({"doctor"}).exit_code, 13) << "it offers no TLS";
     }

@@ -53,7 +53,7 @@ TEST(Manual, APageHasWhatTheHelpOfItsCommandsHas) {
     ASSERT_EQ(keyrota({"manual", "--out", scratch.path()}).exit_code, 0);
     const std::string page = man(scratch.path() / "keyrota-mail.1").out;
     const Outcome help = keyrota({"mail", "suppressions", "add", "--help"});
-    EXPECT_THAT(page, HasSubstr("keyrota-mail - see what was sent"));
+    EXPECT_THAT(page, HasSubstr("keyrota-mail - show what was sent"));
     EXPECT_THAT(page, HasSubstr("keyrota mail suppressions add"));
     const std::string examples = help.out.substr(help.out.find("EXIT STATUS"));
     for (const std::string& line : lines_of(examples)) EXPECT_THAT(page, HasSubstr(line));

@@ -54,19 +54,19 @@ TEST_F(Owners, WhatCannotBeIsRefusedWithWhatWasMeant) {
         words.insert(words.end(), more.begin(), more.end());
         return words;
     };
-    expect_refused(create("ADA@example.com", {}), "owner 1 has this address");
+    expect_refused(create("ADA@example.com", {}), "owner 1 already has this address");
     expect_refused(create("ada", {}), "it has no @", "For example");
     expect_refused(create("b@example.com\nBcc: c@example.com", {}), "control characters");
     expect_refused(create("b@example.com", {"--team", "Paymnts"}), "no team", "\"Payments\"");
     expect_refused(create("b@example.com", {"--time-zone", "Europe/Brlin"}), "no time zone",
                    "\"Europe/Berlin\"");
-    expect_refused(create("b@example.com", {"--fallback", "9"}), "no owner is \"9\"");
+    expect_refused(create("b@example.com", {"--fallback", "9"}), "there is no owner \"9\"");
     expect_refused({"owners", "create", "--email", "b@example.com", "--name", "a\nb"},
                    "control characters");
-    expect_refused({"owners", "update", "1", "--fallback", "1"}, "stand in for themselves");
+    expect_refused({"owners", "update", "1", "--fallback", "1"}, "cannot be their own fallback");
     expect_refused({"owners", "update", "1"}, "update what?");
-    expect_refused({"owners", "show", "bo@example.com"}, "no owner is");
-    expect_refused({"teams", "create", "--name", "Payments"}, "a team \"Payments\" is there",
+    expect_refused({"owners", "show", "bo@example.com"}, "there is no owner");
+    expect_refused({"teams", "create", "--name", "Payments"}, "a team \"Payments\" already exists",
                    "keyrota teams show 1");
     expect_refused({"teams", "update", "1"}, "update what?");
     expect_refused({"teams", "show", "Payment"}, "no team", "Did you mean \"Payments\"?");
@@ -103,7 +103,7 @@ TEST_F(Owners, AnUpdateTwiceIsOneAndTellsWhatBecomesOfTheKeys) {
     const Arguments words{"owners", "update", "ada@example.com", "--active", "false"};
     expect_done(words, "keyrota leaver 1");
     const auto before = fingerprint();
-    expect_done(words, "owner 1 is so already");
+    expect_done(words, "owner 1 needs no change");
     EXPECT_EQ(fingerprint(), before);
     EXPECT_THAT(keys_with_status("active"), ElementsAre("x"));
     EXPECT_EQ(audited("owner.update"), 1);

@@ -56,11 +56,11 @@ TEST_F(PolicyExplain, SaysWhyEachRuleHoldsOrNotAndWhereTheThresholdsComeFrom) {
     run();
     EXPECT_THAT(page("2"), StartsWith("key 2, sk_live_...abcd (a test key)\n"
                                       "\n"
-                                      "RULES (the first that matches holds)\n"
+                                      "RULES (the first match applies)\n"
                                       "  admins    it does not have the scope admin\n"
-                                      "> tests     holds: type is test, environment is test\n"
-                                      "  any-test  matches, but one above comes first\n"
-                                      "  default   matches, but one above comes first\n"
+                                      "> tests     applies: type is test, environment is test\n"
+                                      "  any-test  matches, but a rule above it comes first\n"
+                                      "  default   matches, but a rule above it comes first\n"
                                       "\n"
                                       "THRESHOLDS\n"
                                       "  expiry.notice_before "));
@@ -68,18 +68,18 @@ TEST_F(PolicyExplain, SaysWhyEachRuleHoldsOrNotAndWhereTheThresholdsComeFrom) {
                 HasSubstr("\n expiry.notice_before [5d] rule, " + file_ + ":8\n"));
     EXPECT_THAT(page("1"), StartsWith("key 1, sk_live_...abcd (a live key)\n"
                                       "\n"
-                                      "RULES (the first that matches holds)\n"
+                                      "RULES (the first match applies)\n"
                                       "  admins    it does not have the scope admin\n"
                                       "  tests     type is secret, not test\n"
                                       "  any-test  type is secret, not test\n"
-                                      "> default   holds: no rule matches\n"));
+                                      "> default   applies: no rule matches\n"));
     EXPECT_THAT(squeezed(page("1")),
                 HasSubstr("\n expiry.notice_before [9d] defaults, " + file_ + ":2\n"));
 }
 
 TEST_F(PolicyExplain, SaysWhatARuleInheritsAndWhatIsBuiltIn) {
     execute("update keyrota.api_key set scopes = '{admin}' where key_id = 1");
-    EXPECT_THAT(page("1"), HasSubstr("> admins    holds: scope is admin\n"));
+    EXPECT_THAT(page("1"), HasSubstr("> admins    applies: scope is admin\n"));
     EXPECT_THAT(squeezed(page("1")),
                 HasSubstr("\n expiry.notice_before [9d] defaults, " + file_ + ":2\n"));
     EXPECT_THAT(squeezed(keyrota({"policy", "explain", "1"}).out),
@@ -90,18 +90,18 @@ TEST_F(PolicyExplain, SaysWhatARuleInheritsAndWhatIsBuiltIn) {
 }
 
 TEST_F(PolicyExplain, SaysWhetherTheDatabaseGoesByItYet) {
-    EXPECT_THAT(page("2"), HasSubstr("\nNot in force yet: the database still goes by another "
-                                     "policy; the next run brings it in line.\n"));
+    EXPECT_THAT(page("2"), HasSubstr("\nNot in force yet: the database still has another policy; "
+                                     "the next run updates it.\n"));
     run();
     EXPECT_THAT(page("2"), Not(HasSubstr("Not in force yet")));
     EXPECT_THAT(keyrota({"policy", "explain", "2"}).out,
-                HasSubstr("\nNot in force yet: the database still goes by another policy, in which "
-                          "tests holds; the next run brings it in line.\n"));
+                HasSubstr("\nNot in force yet: the database still has another policy, in which "
+                          "tests applies; the next run updates it.\n"));
     execute("update keyrota.api_key set scopes = '{admin}' where key_id = 2");
     EXPECT_THAT(page("2"), HasSubstr("> admins "));
     EXPECT_THAT(page("2"),
                 HasSubstr("\nNot in force yet: the database has no rule for the key yet; "
-                          "the next run assigns it.\n"));
+                          "the next run assigns one.\n"));
     run();
     EXPECT_THAT(page("2"), Not(HasSubstr("Not in force yet")));
 }
@@ -131,7 +131,7 @@ TEST_F(PolicyExplain, SpeaksJson) {
 TEST_F(PolicyExplain, RefusesAKeyThatNobodyHas) {
     const Outcome outcome = keyrota({"policy", "explain", "999"});
     EXPECT_EQ(outcome.exit_code, 2);
-    EXPECT_THAT(outcome.errors, HasSubstr("no key is \"999\""));
+    EXPECT_THAT(outcome.errors, HasSubstr("there is no key \"999\""));
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ TEST_F(Regenerate, TheSuccessorIsItsPredecessorButForSecretAndEndDate) {
     const std::string secret = match[1];
     EXPECT_TRUE(has_valid_checksum(secret));
     EXPECT_EQ(outcome.out.find(secret), outcome.out.rfind(secret)) << "once";
-    EXPECT_THAT(outcome.out, HasSubstr("Key 1 does not work any more."));
+    EXPECT_THAT(outcome.out, HasSubstr("Key 1 no longer works."));
     EXPECT_EQ(
         text("select encode(secret_hash, 'hex') from keyrota.api_key_secret where key_id = 2"),
         to_hex(sha256(secret)));
@@ -94,7 +94,7 @@ TEST_F(Regenerate, AnOverlapEndsAtItsTimeAndNeverLaterThanTheKey) {
     given_key({.name = "checkout"});
     const Outcome outcome = regenerate({"--overlap", "2d"});
     EXPECT_EQ(outcome.exit_code, 0) << "what goes on working needs no question: " << outcome.errors;
-    EXPECT_THAT(outcome.out, HasSubstr("Key 1 goes on working until "));
+    EXPECT_THAT(outcome.out, HasSubstr("Key 1 keeps working until "));
     EXPECT_EQ(text("select (status, retire_at = expires_at, expires_at ="
                    " (select created_at + interval '2 days' from keyrota.api_key where key_id = 2))"
                    " from keyrota.api_key_state where key_id = 1"),
@@ -159,7 +159,7 @@ TEST_F(Regenerate, WhatCannotBeRotatedIsRefusedWithTheReason) {
     execute("update keyrota.rotation set state = 'cancelled'");
     EXPECT_EQ(regenerate({"--yes"}).exit_code, 0);
     expect_refused({"keys", "regenerate", "1", "--yes"}, "key 2 has taken its place");
-    expect_refused({"keys", "regenerate", "77", "--yes"}, "no key is \"77\"");
+    expect_refused({"keys", "regenerate", "77", "--yes"}, "there is no key \"77\"");
     for (const char* overlap : {"0s", "2", "401d", "soon"})
         expect_refused({"keys", "regenerate", "2", "--overlap", overlap}, "--overlap");
 }

@@ -226,18 +226,17 @@ TEST_F(Report, TheWorstKeyComesFirstWithItsUseAndWhatWasUnusual) {
     const Array::Ptr anomalies = row(worst, 0)->getArray("anomalies");
     ASSERT_EQ(anomalies->size(), 1U);
     EXPECT_EQ(row(anomalies, 0)->getValue<std::string>("says"), "odd");
-    EXPECT_THAT(content(page()),
-                AllOf(HasSubstr("\"mark\""), HasSubstr("1 day has something unusual")));
+    EXPECT_THAT(content(page()), AllOf(HasSubstr("\"mark\""), HasSubstr("1 day was unusual")));
 }
 
 TEST_F(Report, TheSentenceOnTopSaysWhatIsWrongOrThatNothingIs) {
     EXPECT_EQ(json()->getValue<std::string>("headline"),
-              "No critical or high finding is open. Nothing is to be done.");
+              "No critical or high finding is open. Nothing to do.");
     given_a_company();
     EXPECT_THAT(json()->getValue<std::string>("headline"),
-                AllOf(HasSubstr("critical and"), HasSubstr("are past 90 days. Begin with KEY-")));
+                AllOf(HasSubstr("critical and"), HasSubstr("are past 90 days. Start with KEY-")));
     EXPECT_THAT(report({"--out", (scratch().path() / "r.html").string()}).out,
-                HasSubstr("Begin with KEY-"));
+                HasSubstr("Start with KEY-"));
 }
 
 TEST_F(Report, WhatANameHoldsStaysText) {
@@ -330,7 +329,7 @@ TEST_F(Report, ChangesNothing) {
 
 TEST_F(Report, IsRefusedWhereItCannotBeRight) {
     EXPECT_EQ(keyrota({"report"}).exit_code, 2);
-    EXPECT_THAT(keyrota({"report"}).errors, HasSubstr("where is the report to go"));
+    EXPECT_THAT(keyrota({"report"}).errors, HasSubstr("where should the report go"));
     EXPECT_EQ(keyrota({"report", "--json", "--team", "nobody's"}).exit_code, 2);
     EXPECT_EQ(keyrota({"report", "--json", "--team", "a", "--owner", "b"}).exit_code, 2);
     EXPECT_EQ(keyrota({"report", "--out", "/nonexistent/report.html"}).exit_code, 2);

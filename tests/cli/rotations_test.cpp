@@ -105,8 +105,8 @@ TEST_F(Rotations, SelectsManyShowsThemAndAsks) {
 
 TEST_F(Rotations, ByHandTheSecretIsShownOnATerminalOnly) {
     given_key({.name = "billing"});
-    expect_refused({"rotate", "1", "--sink", "print"}, "this is no terminal");
-    expect_refused({"rotate", "1", "--sink", "fils"}, "no sink is called",
+    expect_refused({"rotate", "1", "--sink", "print"}, "this is not a terminal");
+    expect_refused({"rotate", "1", "--sink", "fils"}, "there is no sink",
                    "Did you mean \"files\"?");
     const Outcome shown = keyrota_on_terminal({"rotate", "1", "--sink", "print"});
     EXPECT_EQ(shown.exit_code, 0);
@@ -129,7 +129,7 @@ TEST_F(Rotations, CancellingBringsThePredecessorBackExactly) {
     EXPECT_EQ(row_of(1), before);
     EXPECT_THAT(keys(), ElementsAre("1 active", "2 expired"));
     EXPECT_THAT(rotations(), ElementsAre("1 manual cancelled 2"));
-    expect_refused({"rotations", "cancel", "1", "--yes"}, "none that is not finished");
+    expect_refused({"rotations", "cancel", "1", "--yes"}, "it has no unfinished one");
     expect_refused({"keys", "update", "2", "--expires-at", "never"}, "to succeed key 1");
     expect_trail_verifies();
     expect_done({"rotate", "1"}, "rotated 1 of 1");
@@ -157,10 +157,10 @@ TEST_F(Rotations, HeldOnesStayAndFailedOnesAreTriedAgain) {
     given_sinks(fmt::format("[{{name: files, type: file, directory: {}}}]", folder().string()));
     expect_done({"rotations", "retry", "1"}, "is tried again");
     expect_done({"rotations", "hold", "1"}, "is held");
-    expect_done({"rotations", "hold", "1"}, "is so already");
+    expect_done({"rotations", "hold", "1"}, "needs no change");
     EXPECT_EQ(keyrota({"run", "rotate-keys"}).exit_code, 0);
     EXPECT_THAT(rotations(), ElementsAre("1 manual requested"));
-    expect_done({"rotations", "release", "1"}, "goes on");
+    expect_done({"rotations", "release", "1"}, "continues");
     EXPECT_EQ(keyrota({"run", "rotate-keys"}).exit_code, 0);
     EXPECT_THAT(rotations(), ElementsAre("1 manual delivered 3"));
     expect_trail_verifies();
@@ -314,7 +314,7 @@ TEST_F(Rotations, WhatIsHeldDoesNotKeepALeaversSecretAlive) {
                    " on s.key_id = r.successor_id where r.key_id = 2"),
               "active")
         << "what is delivered already goes on";
-    expect_done({"rotations", "release", "1"}, "goes on");
+    expect_done({"rotations", "release", "1"}, "continues");
     EXPECT_EQ(keyrota({"run", "rotate-keys"}).exit_code, 0);
     EXPECT_EQ(text("select state from keyrota.rotation where key_id = 1"), "cancelled");
 }

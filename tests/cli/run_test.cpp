@@ -230,7 +230,7 @@ TEST_F(RunCommand, OverTheBlastRadiusItOpensFindingsTouchesNoKeyAndNamesTheWayOu
     const Outcome outcome = keyrota({"run", "expire-keys"});
     EXPECT_EQ(outcome.exit_code, 8);
     EXPECT_EQ(outcome.out, "");
-    EXPECT_THAT(outcome.errors, AllOf(StartsWith("keyrota: KEY-EXPIRED: 1001 actions are over"),
+    EXPECT_THAT(outcome.errors, AllOf(StartsWith("keyrota: KEY-EXPIRED: 1001 actions exceed"),
                                       HasSubstr("HINT: "), HasSubstr("--max-actions 1001")));
     EXPECT_EQ(expired(), 0);
     EXPECT_EQ(number("select count(*) from keyrota.finding where status = 'open'"), 1001);
@@ -393,7 +393,7 @@ TEST_F(RunCommand, AnotherSchemaVersionIsRefusedWithTheWayOut) {
     expect_refused({"run", "expire-keys"}, 4, "older than this program",
                    "HINT: Run `keyrota db migrate`.");
     execute("update keyrota.schema_migration set checksum = 'x' where version = 1");
-    expect_refused({"run", "expire-keys"}, 4, "is not the one of this program", "HINT: ");
+    expect_refused({"run", "expire-keys"}, 4, "differs from this program's", "HINT: ");
 }
 
 TEST_F(RunCommand, ADatabaseWithoutASchemaIsRefusedWithTheWayOut) {

@@ -59,7 +59,7 @@ TEST_F(Status, IsWellOnAFreshInstallationWhereNothingEverRan) {
     EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.errors;
     EXPECT_THAT(outcome.out,
                 AllOf(ContainsRegex("expire-keys +never +- +- +never +in "),
-                      HasSubstr("due keys           not known before"), HasSubstr("a simulation"),
+                      HasSubstr("due keys           unknown until"), HasSubstr("a simulation"),
                       HasSubstr("\nall is well\n"), Not(HasSubstr("\x1b"))));
 }
 
@@ -81,11 +81,10 @@ TEST_F(Status, NeedsSomebodyOnceAJobIsMissedAndNotATickBefore) {
     EXPECT_EQ(status_at(kNow + 10min).exit_code, 0);
     const Outcome late = status_at(kNow + 10min + 1us);
     EXPECT_EQ(late.exit_code, 13);
-    EXPECT_THAT(late.out,
-                AllOf(ContainsRegex("expire-keys .*5m late"),
-                      HasSubstr("attention: expire-keys has not come to a good end since " +
-                                to_string(kNow)),
-                      Not(HasSubstr("all is well"))));
+    EXPECT_THAT(late.out, AllOf(ContainsRegex("expire-keys .*5m late"),
+                                HasSubstr("attention: expire-keys has not completed since " +
+                                          to_string(kNow)),
+                                Not(HasSubstr("all is well"))));
 }
 
 TEST_F(Status, LooksAtNoRunOfTheFuture) {
@@ -207,7 +206,7 @@ TEST_F(Status, TravelsInASimulationOnly) {
     execute("update keyrota.installation set simulation = false");
     const Outcome outcome = status_at(kNow);
     EXPECT_EQ(outcome.exit_code, 2);
-    EXPECT_THAT(outcome.errors, HasSubstr("--as-of is for a simulation"));
+    EXPECT_THAT(outcome.errors, HasSubstr("--as-of is only for a simulation"));
     EXPECT_EQ(keyrota({"status"}).exit_code, 0);
 }
 

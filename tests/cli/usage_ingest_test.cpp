@@ -194,9 +194,9 @@ TEST_F(UsageIngest, MalformedLinesAreToldByPlaceAndReasonAndNeverByTheirText) {
     EXPECT_EQ(outcome.exit_code, 0);
     EXPECT_EQ(requests(), 2);
     EXPECT_THAT(outcome.out, HasSubstr(R"("malformed": 11)"));
-    for (const char* reason : {"not valid JSON", "not a JSON object", "no time that can be read",
-                               "no status that can be read", "neither a key_id nor a hash",
-                               "a field stands twice", "a field must be a text or a number"})
+    for (const char* reason : {"not valid JSON", "not a JSON object", "no readable time",
+                               "no readable status", "neither a key_id nor a hash",
+                               "a field appears twice", "a field must be a string or a number"})
         EXPECT_THAT(outcome.errors, HasSubstr(reason));
     EXPECT_THAT(outcome.errors,
                 HasSubstr(fmt::format("malformed line at byte {}, ", line_of("1").size())));
@@ -452,10 +452,10 @@ TEST_F(UsageIngest, AMapOfYourOwnSaysWhatIsWhatAndIsReadStrictly) {
     EXPECT_EQ(outcome.exit_code, 4);
     for (const char* what : {"wrong.yaml:1:5: at must have either a field or a name",
                              "wrong.yaml:2:1: unknown option \"stats\"", "Did you mean \"status\"?",
-                             "empty must be a list of texts"})
+                             "empty must be a list of strings"})
         EXPECT_THAT(outcome.errors, HasSubstr(what));
     expect_refused({"usage", "ingest", "--format", "jsonl", "--map", "ngin", "-"},
-                   "no map is called \"ngin\"", "Did you mean \"nginx\"?");
+                   "there is no map \"ngin\"", "Did you mean \"nginx\"?");
 }
 
 }  // namespace

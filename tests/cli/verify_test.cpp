@@ -63,7 +63,7 @@ TEST_F(Verify, BlanksAndLineBreaksAroundItAreNotPartOfIt) {
 
 TEST_F(Verify, AnUnknownSecretIsToldApartFromAMistypedOne) {
     execute("delete from keyrota.api_key_secret");
-    expect_not_valid("no key has it: the key was deleted, or it is of another installation");
+    expect_not_valid("no key has it: the key was deleted, or it is from another installation");
     std::string mistyped = secret();
     mistyped.back() = mistyped.back() == 'a' ? 'b' : 'a';
     for (const std::string& wrong : {mistyped, secret().substr(0, 20), std::string("x")}) {

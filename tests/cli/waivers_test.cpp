@@ -98,7 +98,7 @@ TEST_F(WaiverConsole, ADryRunSaysWhatItWouldCoverAndChangesNothing) {
     expect_done(add("legacy", {"--key-name", "batch-*", "--for", "30d", "--dry-run"}),
                 "would add legacy");
     expect_done(add("nothing", {"--key-name", "batch", "--for", "30d", "--dry-run"}),
-                "No key is matched now");
+                "No key matches now");
     const auto made = object(
         keyrota(add("legacy", {"--key-name", "batch-*", "--for", "30d", "--dry-run", "--json"})));
     EXPECT_EQ(made->getValue<int>("keys"), 2);
@@ -119,8 +119,8 @@ TEST_F(WaiverConsole, WhatCannotBeIsRefused) {
                    "until when?");
     expect_refused(add("x", {"--key-name", "a", "--for", "91d"}), "at most 90d ahead");
     expect_refused(add("x", {"--key-name", "a", "--for", "9999999999d"}), "--for");
-    expect_refused(add("x", {"--key-name", "a", "--for", "0d"}), "is over");
-    expect_refused(add("x", {"--key-name", "a", "--expires-at", "2020-01-01"}), "is over");
+    expect_refused(add("x", {"--key-name", "a", "--for", "0d"}), "is in the past");
+    expect_refused(add("x", {"--key-name", "a", "--expires-at", "2020-01-01"}), "is in the past");
     expect_refused(add("x", {"--key-name", "a\x1b[2J", "--for", "30d"}), "control characters");
     expect_refused(add("x", {"--team", "Nobody", "--for", "30d"}), "no team");
     expect_refused(add("x", {"--owner", "a@example.com", "--for", "30d"}), "no owner");
@@ -186,7 +186,7 @@ TEST_F(WaiverConsole, CommandAndFileLeaveEachOthersWaiversAlone) {
     review();
     EXPECT_THAT(field(keyrota({"waivers", "list", "--json"}), "source"),
                 ::testing::UnorderedElementsAre("command", "file"));
-    expect_refused({"waivers", "end", "theirs", "--why", "w"}, "comes from the file",
+    expect_refused({"waivers", "end", "theirs", "--why", "w"}, "comes from the waiver file",
                    "the next run ends it");
     environment()["KEYROTA_WAIVERS_FILE"] = "";
     review();
@@ -194,7 +194,7 @@ TEST_F(WaiverConsole, CommandAndFileLeaveEachOthersWaiversAlone) {
     declare(file_with("mine", "names: [batch-*]", in_days(30)));
     const Outcome outcome = keyrota({"run", "review-permissions"});
     EXPECT_EQ(outcome.exit_code, 4);
-    EXPECT_THAT(outcome.errors, HasSubstr("a waiver made by command is named mine"));
+    EXPECT_THAT(outcome.errors, HasSubstr("a waiver created by command is already named mine"));
 }
 
 TEST_F(WaiverConsole, ARefusedFileChangesNoWaiverButStopsNoExpiry) {
@@ -204,7 +204,7 @@ TEST_F(WaiverConsole, ARefusedFileChangesNoWaiverButStopsNoExpiry) {
     declare(file_with("legacy", "nmes: [batch-*]", in_days(30)) + "    owner: x\n");
     const Outcome outcome = keyrota({"run", "expire-keys", "review-permissions"});
     EXPECT_EQ(outcome.exit_code, 4);
-    EXPECT_THAT(outcome.errors, AllOf(HasSubstr("was not taken over"), HasSubstr("waivers.yaml:4:"),
+    EXPECT_THAT(outcome.errors, AllOf(HasSubstr("was not applied"), HasSubstr("waivers.yaml:4:"),
                                       HasSubstr("`keyrota config check`")));
     EXPECT_THAT(keys_with_status("expired"), ElementsAre("checkout"));
     EXPECT_THAT(waived(), ElementsAre("batch-old", "batch-new"));

@@ -23,7 +23,7 @@ PLACES = [
     ("  #   scopeless_after", "config/keyrota.yaml", r"  #     admin_unused_after: 14d\n"),
     ('    plan.add_standing("KEY-SCOPELESS"', "jobs/expire_keys/expire_keys.cpp",
      r"    plan\.add_incremental\(\"KEY-EXPIRES-SOON\".*\n"),
-    ('        {"KEY-SCOPELESS"', "common/notify/advice.cpp", r'         "whoever it is can go on\."\},\n'),
+    ('        {"KEY-SCOPELESS"', "common/notify/advice.cpp", r'         "whoever it is can continue\."\},\n'),
 ]
 
 

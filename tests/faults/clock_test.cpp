@@ -71,7 +71,7 @@ TEST_P(WrongClock, IsSaidByTheDoctor) {
     EXPECT_THAT(outcome.out, HasSubstr(GetParam()[0] == '+' ? "s behind this machine"
                                                             : "s ahead of this machine"));
     EXPECT_THAT(outcome.out,
-                HasSubstr("HINT: Jobs go by the database's clock: let NTP keep both."));
+                HasSubstr("HINT: Jobs use the database's clock: keep both in sync with NTP."));
 }
 
 INSTANTIATE_TEST_SUITE_P(Faults, WrongClock, ::testing::Values("+1d", "-1d"),

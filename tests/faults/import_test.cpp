@@ -114,7 +114,7 @@ TEST_F(ImportFaults, AKeyThatSomebodyElseChangesMeanwhileStopsIt) {
     other.execute_verbatim("commit", "commit");
     const Outcome outcome = import.wait();
     EXPECT_EQ(outcome.exit_code, 5);
-    EXPECT_THAT(outcome.errors, HasSubstr("somebody else changed keys"));
+    EXPECT_THAT(outcome.errors, HasSubstr("another session changed keys"));
     EXPECT_EQ(number("select count(*) from keyrota.api_key"), 200);
 }
 

@@ -214,7 +214,7 @@ TEST_F(Faults, AnApplyThatIsKilledIsNotGoneOnWithAndTheNextRunDoesTheRest) {
 
     const Outcome again = keyrota({"apply", file, "--max-actions", "1000000"});
     EXPECT_EQ(again.exit_code, 2);
-    EXPECT_THAT(again.errors, HasSubstr("was applied by run"));
+    EXPECT_THAT(again.errors, HasSubstr("was already applied by run"));
     EXPECT_EQ(run_to_the_end().exit_code, 0);
     EXPECT_EQ(expired(), kDue);
     EXPECT_EQ(number("select count(distinct key_id) from keyrota.audit_entry"

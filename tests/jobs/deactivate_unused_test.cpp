@@ -99,7 +99,7 @@ TEST_F(DeactivateUnused, TheOwnerIsTold_AtOnce_ThreeDaysBefore_AndWhenItWasDone)
     EXPECT_THAT(texts("select stage from keyrota.notice order by created_at"),
                 ElementsAre("open", "T-3d", "acted"));
     EXPECT_EQ(number("select count(*) from keyrota.message where state = 'sent'"), 3);
-    EXPECT_THAT(newest("subject"), HasSubstr("forgotten was deactivated, since nobody used it"));
+    EXPECT_THAT(newest("subject"), HasSubstr("forgotten was deactivated because nobody used it"));
     EXPECT_THAT(newest("text_body"), HasSubstr("keyrota keys activate 1"));
 }
 
@@ -131,7 +131,7 @@ TEST_F(DeactivateUnused, AMailThatDidNotNameTheDateIsNoAnnouncement) {
     config().policy.back().usage_unused_action = "flag";
     given({.name = "told before"});
     given_told();
-    EXPECT_THAT(newest("text_body"), HasSubstr("the key goes on working"));
+    EXPECT_THAT(newest("text_body"), HasSubstr("the key keeps working"));
     EXPECT_EQ(number("select count(due_at) from keyrota.finding"), 0);
     config().policy.back().usage_unused_action = "deactivate";
     const Timestamp later = kNow + 30 * kDay;

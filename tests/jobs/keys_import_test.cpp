@@ -211,16 +211,16 @@ TEST_F(KeysImport, EveryBadLineIsSaidAtOnceInOrder) {
                       "c,n,ada@example.com,secret,,\n"
                       "c,n,ada@example.com,secret,,\n"
                       "d,n\n"),
-              "2: owner_email: nobody has the address \"nobody@example.com\"\n"
-              "  HINT: `keyrota owners import` brings owners; --create-owners makes them by their "
-              "address.\n"
+              "2: owner_email: no owner has the address \"nobody@example.com\"\n"
+              "  HINT: `keyrota owners import` adds owners; --create-owners creates them from "
+              "their addresses.\n"
               "3: external_id: empty\n"
               "3: plan: \"Prro\" is not known\n  HINT: Did you mean \"Pro\"?\n"
               "4: owner_email: not an email address\n"
               "4: expires_at: not an instant\n"
-              "  HINT: For example 2027-01-01 or 2027-01-01T08:00:00Z; a map's time_format reads "
+              "  HINT: For example 2027-01-01 or 2027-01-01T08:00:00Z; a map's time_format allows "
               "others.\n"
-              "6: external_id: \"c\" stands in line 5 already\n"
+              "6: external_id: \"c\" is already in line 5\n"
               "7: 2 fields; the header has 6");
 }
 
@@ -297,11 +297,11 @@ TEST_F(KeysImport, ASecretInTheWrongPlaceIsNotEchoed) {
 TEST_F(KeysImport, NoTwoKeysHaveOneSecret) {
     const std::string header = "external_id,name,owner_email,type,secret\n";
     EXPECT_EQ(refusal(header + "a,n,ada@example.com,secret,x\nb,n,ada@example.com,secret,x\n"),
-              "3: the secret is that of line 2");
+              "3: the secret is the same as in line 2");
     const std::int64_t native = given_key({.name = "native"});
     execute(fmt::format("insert into keyrota.api_key_secret values (sha256('x'), {})", native));
     EXPECT_EQ(refusal(header + "a,n,ada@example.com,secret,x\n"),
-              fmt::format("2: the secret is that of key {}", native));
+              fmt::format("2: the secret is the same as that of key {}", native));
 }
 
 TEST_F(KeysImport, AnotherSecretReplacesTheFormerOne) {
@@ -539,11 +539,11 @@ TEST_F(KeysImport, LinesAreCountedAsAnEditorDoes) {
 TEST_F(KeysImport, BrokenCsvIsSaidWhereItBreaks) {
     EXPECT_EQ(refusal(std::string(kHeader) +
                       "a,quo\"te,ada@example.com,secret\nb,,ada@example.com,secret\n"),
-              "2:6: a quote stands where none may\n  HINT: A field with a quote in it stands in "
-              "quotes, and the quote twice.\n"
+              "2:6: unexpected quote\n  HINT: Put a field that contains a quote in quotes, and "
+              "double the quote.\n"
               "3: name: empty");
     EXPECT_THAT(refusal(std::string(kHeader) + "a,\"n,ada@example.com,secret\n"),
-                HasSubstr("2: the file ends within the quotes"));
+                HasSubstr("2: the file ends inside a quoted field"));
     EXPECT_EQ(refusal(std::string(kHeader) + "a,\xff,ada@example.com,secret\n"), "2: not UTF-8");
     EXPECT_THAT(refusal(""), HasSubstr("the file is empty"));
 }
@@ -553,7 +553,7 @@ TEST_F(KeysImport, TheHeaderIsTakenAtItsWord) {
         refusal(
             "external_id,name,owner_email,type,expiers_at,name\na,n,ada@example.com,secret,,\n"),
         "1: unknown column \"expiers_at\"\n  HINT: Did you mean \"expires_at\"?\n1: column "
-        "\"name\" stands twice");
+        "\"name\" appears twice");
     EXPECT_THAT(refusal("external_id,name,owner_email\na,n,ada@example.com\n"),
                 HasSubstr("1: column \"type\" is missing"));
 }
@@ -574,9 +574,9 @@ TEST_F(KeysImport, BrokenJsonIsSaidLineByLine) {
                 given),
         "2: not valid JSON, or not UTF-8\n3: not a JSON object\n"
         "4: unknown column \"tpye\"\n  HINT: Did you mean \"type\"?\n"
-        "5: column \"name\" stands twice\n"
-        "6: column \"scopes\" must be a text, a number, true, false, null or a list of texts\n"
-        "7: column \"name\" holds a NUL character");
+        "5: column \"name\" appears twice\n"
+        "6: column \"scopes\" must be a string, a number, true, false, null or a list of strings\n"
+        "7: column \"name\" contains a NUL character");
 }
 
 TEST_F(KeysImport, ALineOfAHundredMegabytesIsRefusedByItsNumber) {
@@ -740,12 +740,13 @@ TEST_F(OwnersImport, SaysEverythingThatIsWrongAndChangesNothing) {
             "y@example.com,Y,None,Europe/Atlantis,,Y@example.com\n"
             "z@example.com,Z,,,,nobody@example.com\nZ@example.com,Z,,,,\n");
     });
-    EXPECT_THAT(error.what(), AllOf(HasSubstr(":2: active: \"maybe\" is not known"),
-                                    HasSubstr(":3: team: none is called \"None\""),
-                                    HasSubstr(":3: time_zone: PostgreSQL does not know it"),
-                                    HasSubstr(":3: fallback_email: nobody can be"),
-                                    HasSubstr(":4: fallback_email: nobody has the address"),
-                                    HasSubstr(":5: email: \"Z@example.com\" stands in line 4")));
+    EXPECT_THAT(error.what(),
+                AllOf(HasSubstr(":2: active: \"maybe\" is not known"),
+                      HasSubstr(":3: team: there is no team \"None\""),
+                      HasSubstr(":3: time_zone: PostgreSQL does not know it"),
+                      HasSubstr(":3: fallback_email: nobody can be"),
+                      HasSubstr(":4: fallback_email: no owner has the address"),
+                      HasSubstr(":5: email: \"Z@example.com\" is already in line 4")));
     import_owners("email,name\nnew@example.com,New\n", false, true);
     EXPECT_EQ(fingerprint(), before);
 }

@@ -211,7 +211,7 @@ TEST_F(NotifyOwners, WhatADeadMessageSaidIsToldToTheNextInLine) {
     execute("update keyrota.message set state = 'dead', sent_at = null");
     execute("update keyrota.notice set state = 'failed'");
     EXPECT_THAT(recipients_at(kNow + 5min), ElementsAre("grace@example.com"));
-    EXPECT_THAT(newest_text(), HasSubstr("mail to Ada Lovelace comes back"));
+    EXPECT_THAT(newest_text(), HasSubstr("mail to Ada Lovelace bounces"));
 }
 
 TEST_F(NotifyOwners, ASuppressedAddressIsPassedOver) {

@@ -113,7 +113,7 @@ TEST_F(PlanFile, IsAppliedOnce) {
     given_key({.name = "due", .expires_at = kNow});
     plan();
     apply();
-    EXPECT_THAT(refusal(kNow + 2min), HasSubstr("was applied by run 2"));
+    EXPECT_THAT(refusal(kNow + 2min), HasSubstr("was already applied by run 2"));
 }
 
 TEST_F(PlanFile, WhatChangedSinceThePlanIsLeftAloneKeyByKey) {
@@ -157,7 +157,7 @@ TEST_F(PlanFile, AnEditedFileIsRefusedWhateverWasEdited) {
           original + "garbage\n",
           std::regex_replace(original, std::regex("\"severity\":4"), "\"severity\":5")}) {
         rewrite(edited);
-        EXPECT_THAT(refusal(), HasSubstr("edited, or cut off"));
+        EXPECT_THAT(refusal(), HasSubstr("edited or truncated"));
     }
     rewrite(original);
     EXPECT_EQ(expired(apply()).applied, 3);
@@ -166,7 +166,7 @@ TEST_F(PlanFile, AnEditedFileIsRefusedWhateverWasEdited) {
 TEST_F(PlanFile, WhatIsNoPlanIsRefusedByNameAndLine) {
     for (const char* text : {"", "{}\n", "not json\n", "[1]\n", "{\"keyrota_plan\":\"x\"}\n"}) {
         rewrite(text);
-        EXPECT_THAT(refusal(), HasSubstr("plan.jsonl:1: this is no plan")) << text;
+        EXPECT_THAT(refusal(), HasSubstr("plan.jsonl:1: this is not a plan")) << text;
     }
     rewrite("{\"keyrota_plan\":2}\n");
     EXPECT_THAT(refusal(), HasSubstr("another version"));

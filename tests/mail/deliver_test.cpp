@@ -180,7 +180,7 @@ TEST_F(Deliver, WithoutTheRightPasswordNothingIsTriedAndNothingIsLost) {
     const auto id = given_message();
     given_message();
     const DeliveryReport report = deliver();
-    EXPECT_THAT(report.trouble, HasSubstr("the mail server does not let us in: "));
+    EXPECT_THAT(report.trouble, HasSubstr("the mail server refuses the login: "));
     EXPECT_THAT(report.trouble, Not(HasSubstr("hunter2")));
     EXPECT_EQ(report.sent + report.deferred + report.dead, 0);
     EXPECT_EQ(state(id), "pending");
@@ -193,7 +193,7 @@ TEST_F(Deliver, WhereNobodyIsThereOneMessageFindsOutAndTheOthersWait) {
     use({.host = "localhost", .port = 1});
     for (int i = 0; i < 5; ++i) given_message();
     const DeliveryReport report = deliver();
-    EXPECT_THAT(report.trouble, HasSubstr("messages cannot be handed over: "));
+    EXPECT_THAT(report.trouble, HasSubstr("cannot hand over messages: "));
     EXPECT_EQ(report.deferred, 1);
     EXPECT_EQ(number("select count(*) from keyrota.message where state = 'pending'"), 5);
     EXPECT_THAT(log(), SizeIs(1));
@@ -226,10 +226,10 @@ TEST_F(Deliver, AConfigurationThatIsNotWholeIsToldAndNothingIsLost) {
     EXPECT_EQ(deliver().trouble, "no mail server is configured");
     config().mail.host = "localhost";
     config().mail.from = "keyrota <x@y>";
-    EXPECT_THAT(deliver().trouble, HasSubstr("mail.from is no email address"));
+    EXPECT_THAT(deliver().trouble, HasSubstr("mail.from is not an email address"));
     config().mail.from = "keyrota@example.com";
     config().mail.host = "evil/../x@y";
-    EXPECT_EQ(deliver().trouble, "mail.host is no host name");
+    EXPECT_EQ(deliver().trouble, "mail.host is not a host name");
     EXPECT_EQ(number("select count(*) from keyrota.message where state = 'pending'"), 1);
 }
 

@@ -28,7 +28,7 @@ OutgoingMessage a_message() {
             .run_id = 7,
             .recipient = "ada@example.com",
             .recipient_name = "Ada Lovelace",
-            .subject = "[keyrota] 2 keys need you: billing-prod expires in 3 days",
+            .subject = "[keyrota] 2 keys need attention: billing-prod expires in 3 days",
             .text_body = "billing-prod expires in 3 days.\n.\nFrom here on: nothing.\n",
             .html_body = "<p>billing-prod expires in <b>3 days</b>.</p>\n",
             .created_at = *parse_timestamp("2026-11-24T06:00:00Z")};

@@ -389,8 +389,8 @@ TEST_F(EmbeddedClusterTest, NamesTheFolderThatTheServersUserCannotEnter) {
 
 TEST_F(EmbeddedClusterTest, RefusesAPathThatAShellOrLibpqWouldReadOtherwise) {
     for (const char* name : {"a\"b", "a$(id)", "a`id`", "a,b", "a'b", "a\\b", "a\nb"})
-        expect_refused([&] { EmbeddedCluster(top_ / name).create(); }, "the path of data_dir holds",
-                       "plainer");
+        expect_refused([&] { EmbeddedCluster(top_ / name).create(); },
+                       "the path of data_dir contains", "plainer");
     data_dir_ = top_ / "with space & more";
     EXPECT_EQ(ask(given_running_cluster(), "postgres", "select 'here'"), "here");
 }
@@ -399,7 +399,7 @@ TEST_F(EmbeddedClusterTest, TakesTheProgramsOfTheClustersOwnVersion) {
     EmbeddedCluster cluster = given_cluster();
     EXPECT_EQ(text_of(cluster.directory() / "PG_VERSION"), "15\n");
     std::ofstream(cluster.directory() / "PG_VERSION") << "9\n";
-    expect_refused([&] { cluster.start(); }, "no programs of PostgreSQL 9 found", "postgresql-9");
+    expect_refused([&] { cluster.start(); }, "no PostgreSQL 9 programs found", "postgresql-9");
 }
 
 TEST_F(EmbeddedClusterTest, TellsWhatTheServersLogSaysWhenItDoesNotStart) {

@@ -379,11 +379,11 @@ TEST_F(PolicyTest, TheVerdictsSayTheFirstReasonWhyARuleDoesNotMatch) {
         reasons(bare),
         ElementsAre("type: type is secret, not public",
                     "environment: environment is production, not test",
-                    "plan: it has no service plan, Free is asked for",
-                    "team: it has no team, Search is asked for",
-                    "owner: it has no owner, bob@example.com is asked for",
+                    "plan: it has no service plan; the rule asks for Free",
+                    "team: it has no team; the rule asks for Search",
+                    "owner: it has no owner; the rule asks for bob@example.com",
                     "scope: it does not have the scope admin",
-                    "matching: it has no owner, ann@example.com is asked for", "default: "));
+                    "matching: it has no owner; the rule asks for ann@example.com", "default: "));
 }
 
 TEST_F(PolicyTest, TheFirstRuleWithoutAReasonIsTheOneThatIsAssigned) {

@@ -75,7 +75,7 @@ TEST_F(SampleLoad, DaysAreReplayedOnASimulationOnly) {
     EXPECT_THAT(error_of([&] {
                     sample_load(owner(), {.keys = 10, .days = 1, .replay_days = 1}, out);
                 }).what(),
-                HasSubstr("--replay is for a simulation"));
+                HasSubstr("--replay is only for a simulation"));
     EXPECT_EQ(count("api_key"), 0);
 }
 

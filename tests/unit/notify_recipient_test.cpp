@@ -47,11 +47,11 @@ TEST(Recipient, IsTheNextInLineAndToldWhy) {
     chain.unreachable = {"bob@example.com"};
     EXPECT_EQ(said(chain),
               "payments@example.com: You get this because Ada Lovelace has left and mail to Bob "
-              "comes back, and billing-prod is a key of your team.");
+              "bounces, and billing-prod is a key of your team.");
     chain.team->email = "";
     EXPECT_EQ(said(chain),
-              "ops@example.com: You get this because Ada Lovelace has left and mail to Bob comes "
-              "back and the team Payments has no email address, and you operate keyrota.");
+              "ops@example.com: You get this because Ada Lovelace has left and mail to Bob bounces "
+              "and the team Payments has no email address, and you operate keyrota.");
     chain.unreachable.push_back("ops@example.com");
     EXPECT_EQ(said(chain), "nobody");
 }

@@ -63,7 +63,7 @@ TEST(Render, WhatTheCheckSawStandsFirst) {
         R"( "peak_minute_at_us": 1795500000000000, "reset_at_us": 1795500060000000})";
     const RenderedMail mail = rendered(mail_of({limited}));
     for (const std::string& body : {mail.text, mail.html})
-        EXPECT_THAT(body, HasSubstr("At most 985 requests a minute of 1,000, 15 remaining, at "
+        EXPECT_THAT(body, HasSubstr("Peak of 985 of 1,000 requests a minute, 15 remaining, at "
                                     "24 Nov 2026, 06:00 UTC (24 Nov 2026, 07:00 CET); reset "
                                     "24 Nov 2026, 06:01 UTC"));
 }
@@ -114,11 +114,11 @@ TEST(Render, TheSubjectSaysTheFacts) {
     EXPECT_EQ(rendered(mail_of({expiring("billing-prod")})).subject,
               "[keyrota] billing-prod expires in 3 days");
     EXPECT_EQ(rendered(mail_of({expiring("billing-prod"), expiring("other", 8)})).subject,
-              "[keyrota] 2 keys need you: billing-prod expires in 3 days");
+              "[keyrota] 2 keys need attention: billing-prod expires in 3 days");
     NoticeMail many = mail_of({expiring("billing-prod")});
     many.more = 1234;
     EXPECT_EQ(rendered(many).subject,
-              "[keyrota] 1,235 findings need you: billing-prod expires in 3 days");
+              "[keyrota] 1,235 findings need attention: billing-prod expires in 3 days");
 }
 
 TEST(Render, TheTextAloneSaysEverything) {
@@ -172,8 +172,9 @@ TEST(Render, WhatEndedIsALine) {
     ended.stage = "resolved";
     const RenderedMail mail = rendered(mail_of({expiring("billing-prod"), ended}));
     EXPECT_EQ(mail.subject, "[keyrota] billing-prod expires in 3 days");
-    EXPECT_THAT(mail.text, HasSubstr("No longer so:\n  - renewed expires in 3 days\n"));
-    EXPECT_THAT(rendered(mail_of({expiring("billing-prod")})).text, Not(HasSubstr("No longer")));
+    EXPECT_THAT(mail.text, HasSubstr("Resolved since:\n  - renewed expires in 3 days\n"));
+    EXPECT_THAT(rendered(mail_of({expiring("billing-prod")})).text,
+                Not(HasSubstr("Resolved since")));
 }
 
 std::size_t times(const std::string& text, const std::string& part) {
@@ -190,7 +191,7 @@ TEST(Render, WhatIsToBeDoneWithSeveralKeysIsSaidOnce) {
         rendered(mail_of({expiring("billing-prod"), unused, expiring("other", 8)}));
     for (const std::string& body : {mail.text, mail.html}) {
         EXPECT_EQ(times(body, "What to do"), 2U);
-        EXPECT_EQ(times(body, "Its secret is shown once"), 1U);
+        EXPECT_EQ(times(body, "The new secret is shown once"), 1U);
         EXPECT_EQ(times(body, "each of these 2 (KEY_ID stands for its key_id)"), 1U);
         EXPECT_THAT(body, HasSubstr("keyrota keys regenerate KEY_ID --overlap 7d"));
         EXPECT_THAT(body, HasSubstr("keyrota keys deactivate 9"));
@@ -208,7 +209,7 @@ TEST(Render, AFindingAboutTheRunnerHasNoKey) {
                                                  .severity = 4,
                                                  .reason = "You get this because you operate "
                                                            "keyrota."}}));
-    EXPECT_EQ(mail.subject, "[keyrota] the job expire-keys has not come to a good end");
+    EXPECT_EQ(mail.subject, "[keyrota] the job expire-keys has not completed in time");
     EXPECT_THAT(mail.text, HasSubstr("keyrota run expire-keys\n"));
     EXPECT_THAT(mail.text, Not(HasSubstr("key_id")));
 }
@@ -287,9 +288,9 @@ TEST(Templates, FaultsAreSaidWithTheirPlace) {
     EXPECT_THAT(fault_of_template("{{& greeting}}"), HasSubstr("is not allowed"));
     EXPECT_THAT(fault_of_template("{{> other}}"), HasSubstr("is not allowed"));
     EXPECT_EQ(fault_of_template("{{#items}}\n{{/key}}"),
-              "2:1: {{/key}} ends nothing that is open here");
+              "2:1: {{/key}} closes nothing that is open here");
     EXPECT_EQ(fault_of_template("{{#items}}\n"), "2:1: {{/items}} is missing");
-    EXPECT_EQ(fault_of_template("{{greeting"), "1:1: a tag does not end");
+    EXPECT_EQ(fault_of_template("{{greeting"), "1:1: a tag is not closed");
 }
 
 TEST(Templates, BuiltInOnesHaveNoneAndEscapeEverything) {

@@ -213,7 +213,7 @@ TEST_F(SinkTest, ADirectoryThatOthersMayLookIntoOrReplaceIsRefused) {
     for (const mode_t mode : {0750, 0701, 0770, 01777}) {
         ASSERT_EQ(::chmod(secrets_.c_str(), mode), 0);
         EXPECT_THAT(refusal(files()),
-                    HasSubstr("is open to others than its owner HINT: `chmod 700"));
+                    HasSubstr("is accessible to users other than its owner HINT: Run `chmod 700"));
     }
     ASSERT_EQ(::chmod(secrets_.c_str(), 0700), 0);
     EXPECT_EQ(refusal(files()), "");

@@ -37,9 +37,8 @@ void require_threshold(const std::string& check_id, const std::string& name) {
     const std::vector<std::string> known = threshold_names(check_id);
     if (std::find(known.begin(), known.end(), name) != known.end()) return;
     if (known.empty())
-        throw Error(ExitCode::usage,
-                    fmt::format("{} has no thresholds of an owner or a key", check_id),
-                    "The policy sets its thresholds; here only --mail can be set.");
+        throw Error(ExitCode::usage, fmt::format("{} has no thresholds per owner or key", check_id),
+                    "The policy sets its thresholds; only --mail can be set here.");
     const std::string meant = did_you_mean(name, known);
     throw Error(ExitCode::usage, fmt::format("{} has no threshold {}", check_id, in_quotes(name)),
                 meant.empty() ? fmt::format("It has {}.", listed(known)) : meant);
@@ -78,8 +77,9 @@ void require_alertable(const Config& config, const std::string& check_id) {
     std::string capitals = check_id;
     for (char& c : capitals) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
     const std::string meant = did_you_mean(capitals, checks);
-    throw Error(ExitCode::usage, fmt::format("no check about keys is {}", in_quotes(check_id)),
-                meant.empty() ? fmt::format("There are {}.", listed(checks)) : meant);
+    throw Error(ExitCode::usage,
+                fmt::format("there is no check about keys {}", in_quotes(check_id)),
+                meant.empty() ? fmt::format("Known checks: {}.", listed(checks)) : meant);
 }
 
 Poco::JSON::Object thresholds_of(const std::string& check_id,
@@ -101,15 +101,15 @@ Poco::JSON::Object thresholds_of(const std::string& check_id,
 
 void require_mail_possible(const std::string& check_id, const std::string& mail) {
     if (check_id == kUsageReport && !mail.empty() && mail != "off")
-        throw Error(ExitCode::usage, "the mail of USAGE-REPORT comes weekly or not at all",
-                    "--mail off switches it off; `keyrota alerts unset` lets it come again.");
+        throw Error(ExitCode::usage, "USAGE-REPORT is mailed weekly or not at all",
+                    "--mail off switches it off; `keyrota alerts unset` switches it on again.");
     if (mail != "off") return;
     for (const std::string_view beginning : kNeverOff)
         if (check_id.starts_with(beginning))
             throw Error(ExitCode::usage,
                         fmt::format("the mail of {} cannot be switched off", check_id),
-                        "That a key ends, is rotated or was breached must be told; --mail digest "
-                        "lets it wait for the daily message.");
+                        "The end, rotation or breach of a key must be announced; --mail digest "
+                        "defers it to the daily message.");
 }
 
 }  // namespace keyrota

@@ -65,7 +65,7 @@ ExitCode alerts_list(const Config& config, const AlertHolder& holder, Format for
                          row.instant("updated_at"), number_cell(row, "owner_id"),
                          number_cell(row, "key_id"), Json{row.text("settings")}});
         });
-    listing.end("no settings: the policy holds for all");
+    listing.end("no settings: the policy applies to all");
     return ExitCode::done;
 }
 
@@ -88,7 +88,7 @@ ExitCode alerts_set(const Config& config, const AlertHolder& holder, const std::
     Transaction transaction(session);
     const auto done = session.row(sql::alert_set, params);
     if (!done) {
-        fmt::print(out, "{} of {} is so already\n", check_id, whose.text());
+        fmt::print(out, "{} of {} needs no change\n", check_id, whose.text());
         return ExitCode::done;
     }
     record_audit(session, {.action = "alert.set",
@@ -114,8 +114,8 @@ ExitCode alerts_unset(const Config& config, const AlertHolder& holder, const std
     record_audit(session,
                  {.action = "alert.unset", .key_id = whose.key_id, .before = done->text("before")});
     transaction.commit();
-    fmt::print(out, "{} of {} unset: the next that is set holds, at last the policy's\n", check_id,
-               whose.text());
+    fmt::print(out, "{} of {} unset: the next setting in line applies, finally the policy's\n",
+               check_id, whose.text());
     return ExitCode::done;
 }
 

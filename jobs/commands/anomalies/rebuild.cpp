@@ -41,7 +41,7 @@ ExitCode anomalies_rebuild(const Config& config, Timestamp from, bool is_termina
             Lease::try_acquire(connection_for(config, Access::runner), kJob, kOnlyShard, &held);
         if (!lease)
             throw Error(ExitCode::lease_held, fmt::format("{} is running ({})", kJob, held.holder),
-                        "Try again when it is through.");
+                        "Try again when it has finished.");
         Session session = open_session(config, Access::runner);
         forget_position(session, *lease, from);
         forget_states(session, *lease);

@@ -84,8 +84,8 @@ ExitCode anomalies_replay(const Config& config, const ReplayQuestion& question, 
     is_as_kept = is_as_kept || hex_of(walk.state()) == facts.text("state");
     listing.end();
     if (!is_as_kept && format == Format::text)
-        errors << "note: the state that detect-anomalies keeps saw other hours or thresholds (older"
-                  " ones that are gone, another policy), or was silent since\n";
+        errors << "note: the state kept by detect-anomalies saw other hours or thresholds (older "
+                  "hours that are gone, another policy), or was silent since\n";
     return ExitCode::done;
 }
 

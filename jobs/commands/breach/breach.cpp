@@ -138,9 +138,11 @@ void print_text(const BreachReport& report, bool dry_run, std::ostream& out) {
                    report.imported == 1 ? "it" : "them",
                    report.imported == 1 ? "it comes" : "they come");
     if (report.unknown > 0)
-        fmt::print(
-            out, "{} on no key of this database\n",
-            report.unknown == 1 ? "1 secret is" : fmt::format("{} secrets are", report.unknown));
+        fmt::print(out,
+                   "{} no key of this database: deleted, from another system, or mistyped, which "
+                   "`keyrota verify --stdin` tells\n",
+                   report.unknown == 1 ? "1 secret matches"
+                                       : fmt::format("{} secrets match", report.unknown));
     if (dry_run) return;
     if (report.successors > 0)
         fmt::print(out, "{} {} delivered\n", report.successors,

@@ -95,7 +95,7 @@ void read_secret_alert(const std::string& path,
                      R"(..., "source": ...}].)");
     };
     if (wiped.parser.parse(file.data(), file.size(), false).get(alerts) != simdjson::SUCCESS)
-        throw refuse("no JSON list");
+        throw refuse("not a JSON list");
     for (const simdjson::dom::element alert : alerts) {
         std::string_view token;
         if (alert["token"].get(token) != simdjson::SUCCESS || token.empty())

@@ -27,8 +27,8 @@ std::string plain(const char* what, const std::string& text) {
         });
     if (!is_plain)
         throw Error(ExitCode::usage,
-                    fmt::format("{}: {} cannot stand in such a file", what, in_quotes(text)),
-                    "Only letters, digits and . _ / @ : + - can.");
+                    fmt::format("{}: {} cannot be written to such a file", what, in_quotes(text)),
+                    "Use only letters, digits and . _ / @ : + -.");
     return text;
 }
 

@@ -21,7 +21,7 @@ std::string command_of(const Installation& installation) {
 // systemd
 
 // It keeps the network: databases, health checks and mail are there.
-constexpr const char* kSandbox = R"(# What it never needs is taken from it.
+constexpr const char* kSandbox = R"(# Everything it never needs is denied.
 UMask=0077
 NoNewPrivileges=yes
 CapabilityBoundingSet=
@@ -29,7 +29,7 @@ AmbientCapabilities=
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
-# Without capabilities it gives none: setpriv, which ends what we start along with us, makes it all the same.
+# Harmless without capabilities: setpriv, which ends what we start along with us, calls it all the same.
 SystemCallFilter=capset
 SystemCallErrorNumber=EPERM
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
@@ -74,11 +74,11 @@ NamedFile run_template(const Installation& installation) {
         "Wants=network-online.target\nAfter=network-online.target postgresql.service\n";
     if (installation.embedded_database)
         text +=
-            "# Without it a run would start the server itself, and take it along at its end.\n"
+            "# Without it a run would start the server itself, and take it down when it ends.\n"
             "Requires=keyrota-db.service\nAfter=keyrota-db.service\n";
     text += fmt::format(
         "\n[Service]\nType=oneshot\nUser={0}\nGroup={0}\nExecStart={1} run %i\n"
-        "# Another run of the job is still at work: nothing is wrong.\n"
+        "# Another run of the job is still under way: nothing is wrong.\n"
         "SuccessExitStatus=6\n"
         "# It ends after the batch in hand, and after the program that has a secret in hand.\n"
         "KillMode=mixed\nTimeoutStopSec=2min\n\n"
@@ -100,14 +100,14 @@ NamedFile database_service(const Installation& installation) {
                         "# Made by `keyrota cron print --format systemd`.\n\n"
                         "[Unit]\nDescription=PostgreSQL of keyrota\n\n"
                         "[Service]\nType=forking\nUser={0}\nGroup={0}\n"
-                        "# One that a command started by hand would not be this unit's.\n"
+                        "# A server that a command started by hand would not belong to this unit.\n"
                         "ExecStartPre=-{1} db stop\n"
                         "ExecStart={1} db start\nExecStop={1} db stop\n"
                         "PIDFile={2}/postgres/postmaster.pid\n"
                         "# Recovery after a crash, and the checkpoint before it stops, may take "
                         "minutes.\n"
                         "TimeoutSec=6min\nRestart=on-failure\nRestartSec=10s\n"
-                        "# The kernel should rather end something else when memory is short.\n"
+                        "# When memory is short, the kernel should kill something else first.\n"
                         "OOMScoreAdjust=-500\nKillMode=mixed\n\n{3}\n{4}\n"
                         "[Install]\nWantedBy=multi-user.target\n",
                         installation.user, command_of(installation), installation.data_dir,
@@ -120,12 +120,12 @@ NamedFile timer_of(const ScheduledJob& job) {
         std::min<std::chrono::microseconds>(job.period / 10, std::chrono::minutes(5)));
     std::string text = fmt::format(
         "# {}\n# Made by `keyrota cron print --format systemd`.\n\n"
-        "[Unit]\nDescription=keyrota run {}, in time\n\n[Timer]\n",
+        "[Unit]\nDescription=keyrota run {}, on schedule\n\n[Timer]\n",
         job.summary, job.name);
     for (const std::string& line : to_on_calendar(job.schedule))
         text += fmt::format("OnCalendar={}\n", line);
     text += fmt::format(
-        "# After a time without power or network, at once.\nPersistent=true\n"
+        "# After an outage, catch up at once.\nPersistent=true\n"
         "RandomizedDelaySec={}s\nFixedRandomDelay=true\nAccuracySec=1s\n"
         "Unit=keyrota@{}.service\n\n[Install]\nWantedBy=timers.target\n",
         delay.count(), job.name);
@@ -136,7 +136,7 @@ NamedFile timer_of(const ScheduledJob& job) {
 // Kubernetes
 
 constexpr const char* kSecretManifest =
-    R"(# Where the keys are: put your own URL in, or make the Secret by other means.
+    R"(# Where the keys are: put your own URL in, or create the Secret by other means.
 # Made by `keyrota cron print --format kubernetes`.
 apiVersion: v1
 kind: Secret
@@ -152,7 +152,7 @@ stringData:
 // {0} job, {1} summary, {2} schedule, {3} version
 constexpr const char* kCronJob = R"(# {1}
 # Made by `keyrota cron print --format kubernetes`. Kubernetes may start a job twice or not at all: the second run gives
-# way to the first, and what was missed the next one does.
+# way to the first, and the next one does what was missed.
 apiVersion: batch/v1
 kind: CronJob
 metadata:
@@ -220,8 +220,8 @@ spec:
                 - name: tmp
                   mountPath: /tmp
           volumes:
-            # keyrota.yaml, if there is one; the environment wins over it. Projected: the folder of a plain configMap may be
-            # written by everybody, and keyrota trusts none such.
+            # keyrota.yaml, if there is one; the environment wins over it. Projected: a plain configMap's directory is
+            # writable by everybody, and keyrota does not trust that.
             - name: configuration
               projected:
                 sources:
@@ -242,15 +242,15 @@ NamedFile crontab_file(const Installation& installation) {
     std::string text = fmt::format(
         "# When keyrota's jobs run. Made by `keyrota cron print --format crontab`.\n"
         "#\n"
-        "# Install it as /etc/cron.d/keyrota: of root, mode 644, a name without a dot.\n"
-        "# cron reads these times in the zone of the machine. Where that is not UTC, a change of "
-        "the clocks skips or repeats\n"
-        "# starts; a job that was skipped does its work at the next one.\n"
+        "# Install it as /etc/cron.d/keyrota: owned by root, mode 644, a name without a dot.\n"
+        "# cron reads these times in the machine's time zone. Where that is not UTC, a clock "
+        "change skips or repeats starts; a\n"
+        "# skipped job does its work at the next one.\n"
         "#\n"
-        "# A run that is well prints nothing. What is wrong is printed, and cron mails it to "
-        "MAILTO: that takes a mail\n"
-        "# server on this machine, and an address that somebody reads. Or set ping.url, and hear "
-        "of what did not run, too.\n"
+        "# A successful run prints nothing. What is wrong is printed, and cron mails it to "
+        "MAILTO: that needs a mail server on\n"
+        "# this machine, and an address that somebody reads. Or set ping.url, which also tells "
+        "you what did not run.\n"
         "SHELL=/bin/sh\n"
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
         "MAILTO=root\n"

@@ -96,7 +96,7 @@ std::unique_ptr<Session> connect(const Config& config) {
         if (cluster.state() == EmbeddedCluster::State::missing)
             throw Error(ExitCode::database,
                         "there is no database in " + config.data_dir.string() + " yet",
-                        "`keyrota db init` makes it.");
+                        "`keyrota db init` creates it.");
         cluster.start();
     }
     return std::make_unique<Session>(connection_for(config, Access::runner));
@@ -155,7 +155,7 @@ void print_text(const std::vector<Finding>& findings, bool colours, std::ostream
     const int warnings = counts[static_cast<int>(Health::warn)];
     const int failures = counts[static_cast<int>(Health::fail)];
     if (warnings + failures == 0)
-        fmt::print(out, "\n{}\n", coloured("nothing would trouble keyrota", Tone::good, colours));
+        fmt::print(out, "\n{}\n", coloured("no problems found", Tone::good, colours));
     else
         fmt::print(out, "\n{} failed, {} to look at\n", failures, warnings);
 }

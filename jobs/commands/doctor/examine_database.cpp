@@ -49,8 +49,7 @@ Diagnosis examine_server(const Patient& patient) {
     if (server.int64("number") < kOldestServer)
         return {Health::fail, version + " is too old", "keyrota needs PostgreSQL 15 or newer."};
     if (server.int64("is_standby") != 0)
-        return {Health::fail,
-                version + " is a standby: what keyrota changes must go to the primary",
+        return {Health::fail, version + " is a standby: keyrota must write to the primary",
                 "Point database.url at the primary."};
     return {Health::ok, version};
 }
@@ -61,9 +60,9 @@ Diagnosis examine_encryption(const Patient& patient) {
     if (way.int64("encrypted") != 0)
         return {Health::ok, fmt::format("{}, {}", way.text("version"), way.text("cipher"))};
     if (way.int64("is_local") != 0)
-        return {Health::ok, "not needed: it does not leave this machine"};
-    return {Health::fail, "the connection crosses the network in clear",
-            "Leave sslmode out of database.url, or say sslmode=verify-full."};
+        return {Health::ok, "not needed: the connection stays on this machine"};
+    return {Health::fail, "the connection crosses the network unencrypted",
+            "Remove sslmode from database.url, or set sslmode=verify-full."};
 }
 
 Diagnosis examine_schema(const Patient& patient) {
@@ -86,10 +85,10 @@ Diagnosis examine_audit_guard(const Patient& patient) {
     if (guard.int64("may_alter") != 0)
         return {Health::fail,
                 fmt::format("jobs connect as {}, who may alter the audit trail", guard.text("me")),
-                "Let database.url name keyrota_runner, and only admin_url an administrator."};
+                "Use keyrota_runner in database.url, and an administrator only in admin_url."};
     if (guard.int64("triggers") < guard.int64("tables"))
         return {Health::fail, "a trigger that keeps the audit trail append-only is missing or off",
-                "Find out who did that, then `keyrota audit verify`."};
+                "Find out who did that, then run `keyrota audit verify`."};
     return {Health::ok, "append-only, also for the role that jobs connect as"};
 }
 
@@ -99,12 +98,13 @@ Diagnosis examine_signing_key(const Patient& patient) {
     std::error_code closed;
     if (!key && std::filesystem::exists(file, closed))
         return {Health::warn, file + " cannot be read by this user",
-                "It belongs to who ran `keyrota db init`; let the user who runs the jobs own it."};
+                "It belongs to whoever ran `keyrota db init`; make the user who runs the jobs its "
+                "owner."};
     if (!key)
-        return {Health::warn, file + " is missing, or in a folder closed to this user",
-                "Bring it from the machine where `keyrota db init` was run; see data_dir."};
+        return {Health::warn, file + " is missing, or in a directory that this user cannot read",
+                "Copy it from the machine where `keyrota db init` was run; see data_dir."};
     if (key->public_pem() != patient.database().one(kPublicKey).text("signing_public_key"))
-        return {Health::fail, file + " does not fit the public key in the database",
+        return {Health::fail, file + " does not match the public key in the database",
                 "It belongs to another installation: see data_dir."};
     return {Health::ok, "its public half is in the database"};
 }
@@ -117,7 +117,7 @@ Diagnosis examine_clock(const Patient& patient) {
     const std::string message = fmt::format("the database is {:.1f} s {} this machine",
                                             std::abs(static_cast<double>(skew.count())) / 1000,
                                             skew.count() < 0 ? "behind" : "ahead of");
-    const std::string hint = "Jobs go by the database's clock: let NTP keep both.";
+    const std::string hint = "Jobs use the database's clock: keep both in sync with NTP.";
     if (abs(skew) > kSkewTooMuch) return {Health::fail, message, hint};
     if (abs(skew) > kSkewToLookAt) return {Health::warn, message, hint};
     return {Health::ok, message};
@@ -125,16 +125,16 @@ Diagnosis examine_clock(const Patient& patient) {
 
 Diagnosis examine_policy(const Patient& patient) {
     if (!policy_is_current(patient.database(), patient.config().policy))
-        return {Health::warn, "the configuration's rules are not those of the database",
-                "The next run of any job brings them in line; until then the old ones hold."};
+        return {Health::warn, "the configuration's rules are not in the database yet",
+                "The next run of any job updates them; until then the old ones apply."};
     return {Health::ok, "the database has the configuration's rules"};
 }
 
 Diagnosis examine_sample_days(const Patient& patient) {
     const std::int64_t days = patient.database().one(sql::doctor_sample_days).int64("days");
     const std::string message =
-        fmt::format("{} days from today on have a place for usage samples", days);
-    const std::string hint = "`keyrota run prune` makes them, and its schedule keeps them made.";
+        fmt::format("{} days from today on have a partition for usage samples", days);
+    const std::string hint = "`keyrota run prune` creates them; its schedule keeps them coming.";
     if (days < kTooFewSampleDays) return {Health::fail, message, hint};
     if (days < kFewSampleDays) return {Health::warn, message, hint};
     return {Health::ok, message};
@@ -143,8 +143,7 @@ Diagnosis examine_sample_days(const Patient& patient) {
 Diagnosis examine_gateways(const Patient& patient) {
     const Row gateways = patient.database().one(sql::doctor_gateways);
     if (gateways.int64("expected") == 0)
-        return {Health::info,
-                "none is expected to report usage, so unused keys are not looked for"};
+        return {Health::info, "none is expected to report usage, so unused keys cannot be found"};
     if (gateways.int64("silent") > 0)
         return {Health::warn,
                 fmt::format("silent for more than an hour: {}", gateways.text("silent_names")),
@@ -159,11 +158,10 @@ Diagnosis examine_transactions(const Patient& patient) {
         return {Health::warn, fmt::format("open for more than an hour: {}", open.text("old_names")),
                 "They delay usage rollups and vacuum: end them, or roll a prepared one back."};
     if (open.int64("hidden") > 0)
-        return {
-            Health::info,
-            fmt::format("none is open for long among those that can be seen; {} sessions cannot",
-                        open.int64("hidden")),
-            "`grant pg_read_all_stats to keyrota_runner` shows them."};
+        return {Health::info,
+                fmt::format("none that can be seen is open for long; {} sessions are hidden",
+                            open.int64("hidden")),
+                "`grant pg_read_all_stats to keyrota_runner` shows them."};
     return {Health::ok, "none is open for more than an hour"};
 }
 

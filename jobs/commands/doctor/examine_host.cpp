@@ -61,29 +61,30 @@ bool holds_a_secret(const LoadedConfig& loaded) {
 // That others cannot write it was found out by reading it.
 Diagnosis examine_configuration(const Patient& patient) {
     const fs::path& file = patient.loaded.file;
-    if (file.empty()) return {Health::ok, "no file; defaults, environment and flags are in force"};
+    if (file.empty()) return {Health::ok, "no file; defaults, environment and flags apply"};
     if ((status_of(file).st_mode & S_IROTH) != 0 && holds_a_secret(patient.loaded))
         return {Health::warn,
-                fmt::format("{} holds a password and everybody may read it", file.string()),
-                fmt::format("Refer to it (`file:/PATH`, `${{NAME}}`), or `chmod 640 {}`.",
-                            file.string())};
+                fmt::format("{} contains a password and everybody may read it", file.string()),
+                fmt::format(
+                    "Reference the password (`file:/PATH`, `${{NAME}}`), or run `chmod 640 {}`.",
+                    file.string())};
     return {Health::ok, file.string()};
 }
 
 Diagnosis examine_data_dir(const Patient& patient) {
     const fs::path& directory = patient.config().data_dir;
     if (!fs::exists(directory))
-        return {Health::info, fmt::format("{} is not there yet", directory.string())};
+        return {Health::info, fmt::format("{} does not exist yet", directory.string())};
     const mode_t mode = status_of(directory).st_mode;
     if ((mode & (S_IWGRP | S_IWOTH)) != 0)
-        return {Health::fail, fmt::format("{}: others may write there", directory.string()),
-                fmt::format("chmod go-w {}", directory.string())};
+        return {Health::fail, fmt::format("{} is writable by others", directory.string()),
+                fmt::format("Run `chmod go-w {}`.", directory.string())};
     return {Health::ok, directory.string()};
 }
 
 Diagnosis examine_disk(const Patient& patient) {
     if (!is_embedded(patient.config()))
-        return {Health::info, "the database is on another server: its disk is not looked at"};
+        return {Health::info, "the database is on another server: its disk is not checked"};
     fs::path directory = patient.config().data_dir;
     while (!fs::exists(directory)) directory = directory.parent_path();
     const fs::space_info space = fs::space(directory);
@@ -118,9 +119,9 @@ Diagnosis examine_schedule(const Patient&) {
     const std::vector<fs::path> found = find_schedules("/");
     if (found.empty())
         return {Health::warn,
-                "no crontab, cron.d file or systemd timer of this machine names keyrota",
-                "`keyrota cron print` prints one; where something else starts the jobs, `keyrota "
-                "status` shows whether they come."};
+                "no crontab, cron.d file or systemd timer of this machine mentions keyrota",
+                "`keyrota cron print` prints one; if something else starts the jobs, `keyrota "
+                "status` shows whether they run."};
     return {Health::ok, found.size() == 1 ? found.front().string()
                                           : fmt::format("{} and {} more", found.front().string(),
                                                         found.size() - 1)};
@@ -129,7 +130,7 @@ Diagnosis examine_schedule(const Patient&) {
 // As the job rotate-keys would open them; the first that it could not is told.
 Diagnosis examine_sinks(const Patient& patient) {
     const std::vector<SinkOptions>& sinks = patient.config().sinks;
-    if (sinks.empty()) return {Health::info, "none is configured: no key is rotated by itself"};
+    if (sinks.empty()) return {Health::info, "none is configured: no key is rotated automatically"};
     for (const SinkOptions& sink : sinks) {
         try {
             open_sink(sink);

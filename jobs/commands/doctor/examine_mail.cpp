@@ -16,18 +16,18 @@ Diagnosis examine_smtp(const Config::Mail& mail) {
     switch (answer.kind) {
         case Answer::Kind::sent:
             return {Health::ok,
-                    fmt::format("{} takes mail{}", where,
+                    fmt::format("{} accepts mail{}", where,
                                 server.tls == SmtpServer::Tls::none ? ", without TLS" : "")};
         case Answer::Kind::denied:
             return {Health::fail, fmt::format("{}: {}", where, answer.words),
-                    "See mail.user and mail.password."};
+                    "Check mail.user and mail.password."};
         case Answer::Kind::unreachable:
         case Answer::Kind::later:
         case Answer::Kind::never:
             break;
     }
     return {Health::fail, fmt::format("{}: {}", where, answer.words),
-            "See mail.host, mail.port, mail.tls and mail.ca_file."};
+            "Check mail.host, mail.port, mail.tls and mail.ca_file."};
 }
 
 }  // namespace
@@ -38,18 +38,18 @@ Diagnosis examine_mail(const Patient& patient) {
     mail_identity(mail, "");
     if (transport == "maildir")
         return {Health::info,
-                fmt::format("goes into files below {}, and to nobody",
+                fmt::format("goes into files below {}, not to anybody",
                             (patient.config().data_dir / "maildir").string()),
                 "Set mail.host, or mail.transport to sendmail, before people rely on it."};
     if (transport == "sendmail") {
         if (::access(mail.sendmail.c_str(), X_OK) == 0)
             return {Health::ok, fmt::format("goes to {}", mail.sendmail.string())};
         return {Health::fail,
-                fmt::format("{} is no program that we may run", mail.sendmail.string()),
+                fmt::format("{} is not a program that keyrota may run", mail.sendmail.string()),
                 "Install a mail server, or set mail.transport to smtp."};
     }
     if (mail.host.empty())
-        return {Health::warn, "no mail server is configured: nobody is told anything",
+        return {Health::warn, "no mail server is configured: nobody is notified",
                 "Set mail.host, or mail.transport to sendmail or maildir."};
     return examine_smtp(mail);
 }

@@ -24,9 +24,9 @@ constexpr std::int64_t kAuditEntries = 20;
 
 void print_policy(const KeyPolicy& policy, std::ostream& out) {
     if (policy.is_default)
-        out << "\nThe policy's defaults hold, since no rule matches it:\n";
+        out << "\nNo policy rule matches it, so the defaults apply:\n";
     else
-        fmt::print(out, "\nThe policy rule {} holds, the first that matches it ({}):\n",
+        fmt::print(out, "\nThe policy rule {} applies, the first that matches it ({}):\n",
                    policy.rule, for_terminal(fmt::format("{}", fmt::join(policy.match, ", "))));
     for (const Threshold& threshold : policy.thresholds)
         fmt::print(out, "  {}: {}\n", threshold.option, for_terminal(threshold.value));

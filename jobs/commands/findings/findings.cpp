@@ -114,7 +114,7 @@ void require_known_check(Session& session, const Config& config, const std::stri
     if (hint.empty()) hint = "`keyrota findings list` shows checks in its second column.";
     throw Error(
         ExitCode::usage,
-        fmt::format("--check: no job checks {}, and no finding is of it", in_quotes(check_id)),
+        fmt::format("--check: no job checks {}, and it has no findings", in_quotes(check_id)),
         hint);
 }
 
@@ -308,7 +308,7 @@ ExitCode findings_decide(const Config& config, const std::vector<std::string>& f
                                               {"decided_by", current_caller().os_user},
                                               {"decided_why", why}});
         if (!done)
-            throw Error(ExitCode::usage, fmt::format("{} is resolved already", finding.text("uid")),
+            throw Error(ExitCode::usage, fmt::format("{} is already resolved", finding.text("uid")),
                         "Nothing was changed.");
         Poco::JSON::Object reason;
         reason.set("finding", finding.text("uid"));

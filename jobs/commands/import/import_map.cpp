@@ -58,7 +58,7 @@ class Reader {
                 entries(entry.first, entry.second);
             else
                 complain(entry.first.Mark(),
-                         fmt::format("this is a map of {}, not of {}", name, kind_.name));
+                         fmt::format("this is a map for {}, not for {}", name, kind_.name));
         }
         if (complaints_.is_empty() && map_.entries.empty())
             complain(node.Mark(),
@@ -75,19 +75,20 @@ class Reader {
 
     void empty(const YAML::Node& name, const YAML::Node& node) {
         if (!node.IsSequence())
-            return complain(name.Mark(), "empty must be a list of texts",
+            return complain(name.Mark(), "empty must be a list of strings",
                             "For example [N/A, none].");
         for (const YAML::Node& item : node)
             if (item.IsScalar())
                 map_.empty.push_back(item.Scalar());
             else
-                complain(item.Mark(), "an item of empty must be a text");
+                complain(item.Mark(), "an item of empty must be a string");
     }
 
     void entries(const YAML::Node& name, const YAML::Node& node) {
         if (!node.IsSequence() || node.size() == 0)
-            return complain(name.Mark(),
-                            name.Scalar() + " must be a list, an item for what a line makes");
+            return complain(
+                name.Mark(),
+                name.Scalar() + " must be a list, with an item for each record that a line makes");
         for (const YAML::Node& item : node) {
             if (item.IsMap())
                 entry(item);
@@ -240,9 +241,9 @@ ImportMap load_import_map(const std::string& given, const ImportKind& kind) {
     }
     std::string hint = did_you_mean(name, names);
     if (hint.empty())
-        hint =
-            fmt::format("There are {}; a file is named with a / or .yaml.", fmt::join(names, ", "));
-    throw Error(ExitCode::usage, fmt::format("--map: no map is called {}", in_quotes(name)), hint);
+        hint = fmt::format("Built-in maps: {}; the name of a file contains a / or ends in .yaml.",
+                           fmt::join(names, ", "));
+    throw Error(ExitCode::usage, fmt::format("--map: there is no map {}", in_quotes(name)), hint);
 }
 
 }  // namespace keyrota

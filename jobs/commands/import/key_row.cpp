@@ -70,8 +70,8 @@ void read_secret(Values& values, KeyRow& row) {
     const std::string_view secret = values.text(key_field::secret);
     if (!values.text(key_field::secret_hash).empty()) {
         if (!secret.empty())
-            values.complain(key_field::secret, "given beside secret_hash",
-                            "One of them is enough.");
+            values.complain(key_field::secret, "given together with secret_hash",
+                            "Give only one of them.");
         return read_hash(values, row);
     }
     if (secret.empty()) return;

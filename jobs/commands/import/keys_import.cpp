@@ -56,9 +56,9 @@ void require_source(const std::string& source) {
         source.size() <= kLongestSource &&
         source.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-") == std::string::npos;
     if (!is_name)
-        throw Error(ExitCode::usage,
-                    fmt::format("--source {}: not a name for a source", in_quotes(source)),
-                    fmt::format("Use a-z, 0-9, dots, _ and -, {} at most.", kLongestSource));
+        throw Error(
+            ExitCode::usage, fmt::format("--source {}: not a name for a source", in_quotes(source)),
+            fmt::format("Use a-z, 0-9, dots, _ and -, at most {} characters.", kLongestSource));
 }
 
 void require_fields(const Import& import) {
@@ -70,8 +70,8 @@ void require_fields(const Import& import) {
                         fmt::format("{}: the map does not say where {} comes from", import.map.name,
                                     keys_kind().fields[field]));
         if (import.options.owner.empty())
-            throw Error(ExitCode::usage, "the map says nothing of owners",
-                        "Give --owner EMAIL: who is told about these keys.");
+            throw Error(ExitCode::usage, "the map does not mention owners",
+                        "Give --owner EMAIL: who is notified about these keys.");
     }
 }
 
@@ -168,25 +168,26 @@ void find_problems(Import& import) {
     Session& session = import.session;
     add_problems(session, sql::key_import_repeated, {}, problems, [&](const Row& row) {
         problems.add(row.int64("line"),
-                     fmt::format("external_id: {} stands in line {} already",
+                     fmt::format("external_id: {} is already in line {}",
                                  in_quotes(row.text("external_id")), row.int64("first_line")));
     });
     add_problems(session, sql::key_import_repeated_secrets, {}, problems, [&](const Row& row) {
         problems.add(row.int64("line"),
-                     fmt::format("the secret is that of line {}", row.int64("first_line")));
+                     fmt::format("the secret is the same as in line {}", row.int64("first_line")));
     });
     add_problems(session, sql::key_import_taken_secrets, {{"source", import.options.source}},
                  problems, [&](const Row& row) {
                      problems.add(row.int64("line"),
-                                  fmt::format("the secret is that of key {}", row.int64("key_id")));
+                                  fmt::format("the secret is the same as that of key {}",
+                                              row.int64("key_id")));
                  });
     if (!import.options.create_owners)
         add_problems(session, sql::key_import_unknown_owners, {}, problems, [&](const Row& row) {
             problems.add(row.int64("line"),
-                         fmt::format("owner_email: nobody has the address {}",
+                         fmt::format("owner_email: no owner has the address {}",
                                      in_quotes(row.text("owner_email"))),
-                         "`keyrota owners import` brings owners; --create-owners makes them by "
-                         "their address.");
+                         "`keyrota owners import` adds owners; --create-owners creates them from "
+                         "their addresses.");
         });
     problems.refuse_if_any();
 }
@@ -264,7 +265,7 @@ void print_text(const Import& import, std::ostream& out) {
     line(t.added, "new");
     line(t.changed, "changed");
     line(t.unchanged(), "unchanged");
-    if (t.new_owners > 0) line(t.new_owners, "owners made by their address");
+    if (t.new_owners > 0) line(t.new_owners, "owners created from their addresses");
     if (t.vanished > 0) line(t.vanished, fate);
     print_vanished(import, out);
 }
@@ -286,14 +287,14 @@ void guard_prune(const Import& import) {
         throw Error(
             ExitCode::blast_radius,
             fmt::format("{} keys are no longer in the file: too many to expire at once", wanted),
-            fmt::format("Look with --dry-run, then give --max-actions {}.", wanted));
+            fmt::format("Preview them with --dry-run, then give --max-actions {}.", wanted));
 }
 
 void ask(const Import& import, std::istream& in, std::ostream& out) {
     const std::int64_t wanted = import.totals.vanished;
     if (!import.options.prune || import.options.yes || wanted == 0) return;
     print_text(import, out);
-    fmt::print(out, "Type {} to expire as many keys: ", wanted);
+    fmt::print(out, "Type {} to expire that many keys: ", wanted);
     out.flush();
     std::string answer;
     std::getline(in, answer);
@@ -303,7 +304,8 @@ void ask(const Import& import, std::istream& in, std::ostream& out) {
 
 void require_all(std::int64_t done, std::int64_t expected) {
     if (done != expected)
-        throw Error(ExitCode::database, "somebody else changed keys of this source meanwhile",
+        throw Error(ExitCode::database,
+                    "another session changed keys of this source in the meantime",
                     "Nothing was changed: run it again.");
 }
 

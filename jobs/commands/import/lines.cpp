@@ -20,9 +20,9 @@ struct Magic {
     const char* hint;
 };
 constexpr Magic kNoTexts[] = {
-    {"\x1f\x8b", "it is compressed", "Unpack it on the way: `zcat FILE | keyrota ... -`."},
+    {"\x1f\x8b", "it is compressed", "Unpack it in a pipe: `zcat FILE | keyrota ... -`."},
     {"\x28\xb5\x2f\xfd", "it is compressed",
-     "Unpack it on the way: `zstdcat FILE | keyrota ... -`."},
+     "Unpack it in a pipe: `zstdcat FILE | keyrota ... -`."},
     {"PK\x03\x04", "it is an archive or a spreadsheet", "Save it as CSV."},
     {"\xff\xfe", "it is UTF-16", "Convert it: `iconv -f UTF-16 -t UTF-8`."},
     {"\xfe\xff", "it is UTF-16", "Convert it: `iconv -f UTF-16 -t UTF-8`."},

@@ -89,14 +89,14 @@ std::vector<bool> stage(Session& session, const OwnersImportOptions& options, co
 void find_problems(Session& session, const OwnersImportOptions& options, Problems& problems) {
     add_problems(session, sql::owner_import_repeated, {}, problems, [&](const Row& row) {
         problems.add(row.int64("line"),
-                     fmt::format("email: {} stands in line {} already",
-                                 in_quotes(row.text("email")), row.int64("first_line")));
+                     fmt::format("email: {} is already in line {}", in_quotes(row.text("email")),
+                                 row.int64("first_line")));
     });
     if (!options.create_teams)
         add_problems(session, sql::owner_import_unknown_teams, {}, problems, [&](const Row& row) {
             problems.add(row.int64("line"),
-                         fmt::format("team: none is called {}", in_quotes(row.text("team"))),
-                         "--create-teams makes it.");
+                         fmt::format("team: there is no team {}", in_quotes(row.text("team"))),
+                         "--create-teams creates it.");
         });
     add_problems(session, sql::owner_import_unknown_zones, {}, problems, [&](const Row& row) {
         problems.add(row.int64("line"), "time_zone: PostgreSQL does not know it",
@@ -106,7 +106,7 @@ void find_problems(Session& session, const OwnersImportOptions& options, Problem
         problems.add(row.int64("line"),
                      row.int64("is_self") == 1
                          ? "fallback_email: nobody can be their own fallback"
-                         : fmt::format("fallback_email: nobody has the address {}",
+                         : fmt::format("fallback_email: no owner has the address {}",
                                        in_quotes(row.text("fallback_email"))));
     });
     problems.refuse_if_any();

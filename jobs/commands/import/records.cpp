@@ -42,7 +42,7 @@ void complain_of_other_column(const ImportMap& map, std::int64_t line, std::stri
     const std::string hint = did_you_mean(column, map.columns);
     problems.add(line, "unknown column " + (hint.empty() ? otherwise : in_quotes(column)),
                  hint.empty()
-                     ? "`other_columns: ignore` in a map passes over what it does not name."
+                     ? "`other_columns: ignore` in a map ignores columns that it does not name."
                      : hint);
 }
 
@@ -97,8 +97,8 @@ class CsvReader {
         if (parsed != text.size()) {
             if (csv_error(&parser_) == CSV_ENOMEM) return stop(too_long());
             problems_.add_at(lines_.number(), static_cast<std::int64_t>(parsed) + 1,
-                             "a quote stands where none may",
-                             "A field with a quote in it stands in quotes, and the quote twice.");
+                             "unexpected quote",
+                             "Put a field that contains a quote in quotes, and double the quote.");
             return drop_record();
         }
         if (row_ended_)
@@ -117,8 +117,8 @@ class CsvReader {
 
     void last_line() {
         if (csv_fini(&parser_, on_field, on_row, this) == 0) return;
-        problems_.add(first_line_, "the file ends within the quotes of a field",
-                      "It may have been cut short.");
+        problems_.add(first_line_, "the file ends inside a quoted field",
+                      "It may have been truncated.");
     }
 
     // What follows is read as the beginning of a record again.
@@ -189,7 +189,7 @@ class CsvReader {
             }
             auto& known = places_[static_cast<std::size_t>(found - map_.columns.begin())];
             if (known)
-                problems_.add(first_line_, fmt::format("column {} stands twice", in_quotes(name)));
+                problems_.add(first_line_, fmt::format("column {} appears twice", in_quotes(name)));
             known = place;
         }
         for (std::size_t i = 0; i < places_.size(); ++i)
@@ -273,11 +273,11 @@ class JsonReader {
         const std::size_t place = found->second;
         const char* what = nullptr;
         if (seen_[place])
-            what = "stands twice";
+            what = "appears twice";
         else if (!read_value(value, texts_[place], record_.fields[place]))
-            what = "must be a text, a number, true, false, null or a list of texts";
+            what = "must be a string, a number, true, false, null or a list of strings";
         else if (record_.fields[place].find('\0') != std::string_view::npos)
-            what = "holds a NUL character";
+            what = "contains a NUL character";
         seen_[place] = true;
         there_[place] = true;
         if (what)

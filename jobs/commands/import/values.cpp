@@ -117,7 +117,7 @@ std::string_view Values::one_of(std::size_t field, const std::vector<std::string
     if (text.empty()) return otherwise;
     if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
         std::string hint = did_you_mean(text, choices);
-        if (hint.empty()) hint = fmt::format("There are {}.", fmt::join(choices, ", "));
+        if (hint.empty()) hint = fmt::format("Allowed: {}.", fmt::join(choices, ", "));
         complain(field, shown(text) + " is not known", hint);
     }
     return text;
@@ -137,7 +137,7 @@ std::optional<Timestamp> Values::instant(std::size_t field) {
     if (!instant)
         complain(field, "not an instant",
                  format.empty() ? "For example 2027-01-01 or 2027-01-01T08:00:00Z; a map's "
-                                  "time_format reads others."
+                                  "time_format allows others."
                                 : fmt::format("The map reads it as {}.", format));
     return instant;
 }

@@ -208,10 +208,10 @@ std::int64_t CallReader::minute(std::string_view text) {
 const char* CallReader::read(const LogRecord& record, Call& call) {
     call = {};
     call.minute = minute(record[LogField::at]);
-    if (call.minute < 0) return "no time that can be read";
+    if (call.minute < 0) return "no readable time";
     const std::string_view status = record[LogField::status];
     const auto number = digits(status, 0, status.size());
-    if (!number || status.empty() || status.size() > 3) return "no status that can be read";
+    if (!number || status.empty() || status.size() > 3) return "no readable status";
     call.status = *number;
     call.browser = !said(record, LogField::browser).empty();
     if (const char* wrong = key(record, call)) return wrong;
@@ -234,7 +234,7 @@ const char* CallReader::key(const LogRecord& record, Call& call) {
     } else if (const std::string_view id = said(record, LogField::external_id); !id.empty()) {
         constexpr std::size_t kLongestId = 500;  // of an import
         if (id.size() > kLongestId * 4 || id.find('\0') != std::string_view::npos)
-            return "no external_id that can be one";
+            return "no valid external_id";
         key_ = reference::kExternal;
         key_ += id;
     } else if (const std::string_view secret = said(record, LogField::secret); !secret.empty()) {

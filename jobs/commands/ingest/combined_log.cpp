@@ -89,7 +89,7 @@ CombinedLog::CombinedLog(const LogMap& map) : map_(map) {
         }
         std::string hint = did_you_mean(source.path.front(), kPlaces);
         if (hint.empty())
-            hint = fmt::format("There are {}, extra_1 and so on.", fmt::join(kPlaces, ", "));
+            hint = fmt::format("Fields: {}, extra_1 and so on.", fmt::join(kPlaces, ", "));
         throw Error(ExitCode::config,
                     fmt::format("{}: the combined format has no field {}", map.name,
                                 in_quotes(fmt::format("{}", fmt::join(source.path, ".")))),

@@ -107,7 +107,7 @@ void print_text(const LogIngest& ingest, const std::vector<LogOutcome>& outcomes
         if (!outcome.trouble.empty()) continue;
         fmt::print(out, "{}: bytes {} to {}{}{}\n", for_terminal(outcome.file), outcome.from,
                    outcome.to,
-                   outcome.is_shorter           ? "; an early copy: all of it was counted"
+                   outcome.is_shorter           ? "; an earlier copy: already counted"
                    : outcome.from == outcome.to ? "; nothing new"
                                                 : "",
                    outcome.ends_in_a_line ? "; its last line is not complete yet" : "");

@@ -72,7 +72,7 @@ const char* JsonLog::object(const simdjson::dom::object& from, const Level& leve
     for (const auto member : from) {
         Name* name = name_at_place(member.key, level);
         if (!name) continue;
-        if (name->seen_in == line_) return "a field stands twice";
+        if (name->seen_in == line_) return "a field appears twice";
         name->seen_in = line_;
         if (const char* wrong = value(member.value, *name)) return wrong;
     }
@@ -99,7 +99,7 @@ const char* JsonLog::value(const simdjson::dom::element& from, Name& name) {
         return object(inner, name.within);
     if (name.fields.empty() || from.is_null()) return nullptr;
     const auto text = text_of(from, numbers_[static_cast<std::size_t>(name.fields.front())]);
-    if (!text) return "a field must be a text or a number";
+    if (!text) return "a field must be a string or a number";
     for (const LogField field : name.fields) {
         std::string_view& place = record_->texts[static_cast<std::size_t>(field)];
         if (map_.means_nothing(place)) place = *text;  // of several the first that says anything

@@ -54,7 +54,7 @@ void LogBytes::open(const std::string& path) {
     if (S_ISREG(status.st_mode) || (path == "-" && !S_ISDIR(status.st_mode))) return;
     ::close(descriptor_);
     if (S_ISDIR(status.st_mode)) refuse("it is a directory", "Name its files: DIRECTORY/*.log.");
-    refuse("it is no file", "Read a pipe as standard input: `keyrota ... - < PIPE`.");
+    refuse("it is not a file", "Read a pipe as standard input: `keyrota ... - < PIPE`.");
 }
 
 void LogBytes::look_at_the_beginning() {
@@ -69,7 +69,7 @@ void LogBytes::look_at_the_beginning() {
     for (const std::string_view magic : kOtherwiseCompressed)
         if (first.starts_with(magic))
             refuse("it is compressed, and not with gzip",
-                   "Unpack it on the way: `zstdcat FILE | keyrota ... -`.");
+                   "Unpack it in a pipe: `zstdcat FILE | keyrota ... -`.");
     if (first.starts_with(kGzip)) {
         inflating_ = std::make_unique<Inflating>();
         constexpr int kGzipAlone = 15 + 16;
@@ -132,7 +132,7 @@ std::size_t LogBytes::inflated(char* to, std::size_t most) {
 
 void LogBytes::restart() {
     if (!is_regular_)
-        refuse("it begins as a log that was read before, and goes on otherwise",
+        refuse("it begins like a log that was read before, but continues differently",
                "Give it as a file.");
     ::lseek(descriptor_, 0, SEEK_SET);
     raw_begin_ = raw_end_ = 0;

@@ -63,7 +63,7 @@ class LogMapReader {
                                                   kFieldNames[static_cast<std::size_t>(needed)]));
         if (!map_.has(LogField::key) && !map_.has(LogField::external_id) &&
             !map_.has(LogField::secret) && !map_.has(LogField::url))
-            complain(node.Mark(), "nothing says which key it was",
+            complain(node.Mark(), "no field says which key it was",
                      "Name the field of key, external_id, secret or url.");
         if (map_.has(LogField::external_id) == map_.key_source.empty())
             complain(node.Mark(), "external_id and source belong together",
@@ -78,12 +78,12 @@ class LogMapReader {
         }
         std::vector<std::string>& list = name == "empty" ? map_.empty : map_.query_parameters;
         list.clear();
-        if (!node.IsSequence()) return complain(node.Mark(), name + " must be a list of texts");
+        if (!node.IsSequence()) return complain(node.Mark(), name + " must be a list of strings");
         for (const YAML::Node& item : node)
             if (item.IsScalar())
                 list.push_back(item.Scalar());
             else
-                complain(item.Mark(), fmt::format("an item of {} must be a text", name));
+                complain(item.Mark(), fmt::format("an item of {} must be a string", name));
     }
 
     void field(LogField field, const std::string& name, const YAML::Node& node) {
@@ -125,18 +125,18 @@ class LogMapReader {
 
     void values(LogField field, const YAML::Node& node) {
         if (field != LogField::scope || !node.IsMap())
-            return complain(node.Mark(), "values are a mapping, and of scope alone");
+            return complain(node.Mark(), "values must be a mapping, and only scope takes them");
         for (const auto& value : node)
             if (value.first.IsScalar() && value.second.IsScalar())
                 map_.scopes[value.first.Scalar()] = value.second.Scalar();
             else
-                complain(value.first.Mark(), "a value must be a text");
+                complain(value.first.Mark(), "a value must be a string");
     }
 
     void time(LogField field, const YAML::Node& node) {
         const auto found = std::find(kTimeNames.begin(), kTimeNames.end(), node.Scalar());
         if (field != LogField::at || found == kTimeNames.end())
-            return complain(node.Mark(), "time_format is of `at` alone, and one of " +
+            return complain(node.Mark(), "only `at` takes time_format, which is one of " +
                                              fmt::format("{}", fmt::join(kTimeNames, ", ")));
         map_.time = static_cast<LogTime>(found - kTimeNames.begin());
     }
@@ -185,9 +185,9 @@ LogMap load_log_map(const std::string& given, LogFormat format) {
     }
     std::string hint = did_you_mean(name, names);
     if (hint.empty())
-        hint =
-            fmt::format("There are {}; a file is named with a / or .yaml.", fmt::join(names, ", "));
-    throw Error(ExitCode::usage, fmt::format("--map: no map is called {}", in_quotes(name)), hint);
+        hint = fmt::format("Built-in maps: {}; the name of a file contains a / or ends in .yaml.",
+                           fmt::join(names, ", "));
+    throw Error(ExitCode::usage, fmt::format("--map: there is no map {}", in_quotes(name)), hint);
 }
 
 }  // namespace keyrota

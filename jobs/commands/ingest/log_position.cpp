@@ -81,8 +81,8 @@ void move_position(Session& session, const PositionMove& move) {
                                                     {"file", move.file}});
     if (moved != 1)
         throw Error(ExitCode::lease_held,
-                    fmt::format("{}: somebody else reads it at the same time", move.file),
-                    "What they have counted is counted once: run it again when they are through.");
+                    fmt::format("{}: another process is reading it at the same time", move.file),
+                    "Run it again when that has finished: nothing is counted twice.");
 }
 
 }  // namespace keyrota

@@ -254,7 +254,7 @@ void require_few_enough(const Change& change) {
     throw Error(ExitCode::blast_radius,
                 fmt::format("{} keys would be changed, more than {}: nothing was changed",
                             change.report.changed, change.options.max_keys),
-                "Look with --dry-run, then allow it with --max-keys.");
+                "Preview it with --dry-run, then allow it with --max-keys.");
 }
 
 void ask(const Change& change, std::ostream& errors) {
@@ -281,7 +281,7 @@ void require_selection(const KeySelection& selection) {
         throw Error(ExitCode::usage, "which keys?",
                     "Name KEYs, or select them by --match GLOB, --owner OWNER or --team TEAM.");
     if (!selection.keys.empty() && is_filtered)
-        throw Error(ExitCode::usage, "KEYs cannot stand beside --match, --owner and --team",
+        throw Error(ExitCode::usage, "KEYs cannot be combined with --match, --owner or --team",
                     "Either name the keys or select them.");
 }
 
@@ -312,7 +312,7 @@ ExitCode keys_change(const Config& config, KeyAction action, const KeySelection&
             ExitCode::usage,
             fmt::format("key {} is not {}d: {}", report.first_refused.front().key_id,
                         name_of(action), for_terminal(report.first_refused.front().refused)),
-            fmt::format("`keyrota explain {}` tells what the key is.",
+            fmt::format("`keyrota explain {}` shows the details.",
                         report.first_refused.front().key_id));
     if (options.dry_run) {
         show(change, out);

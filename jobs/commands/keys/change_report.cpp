@@ -133,7 +133,7 @@ void print(const ChangeReport& report, KeyAction action, bool dry_run, std::ostr
     if (dry_run || report.selected == 1) print_keys(report.first_changes, report.changed, out);
     if (report.unchanged > 0) fmt::print(out, "left {} that need no change\n", report.unchanged);
     if (report.failed > 0)
-        fmt::print(out, "left {} that others hold locked; run it again\n", report.failed);
+        fmt::print(out, "left {} that other sessions hold locked; run it again\n", report.failed);
     if (report.refused > 0) {
         fmt::print(out, "refused {}\n", report.refused);
         print_keys(report.first_refused, report.refused, out);

@@ -32,10 +32,9 @@ constexpr Statement kRecord{
 std::string environment_of(const NewKey& key) {
     const char* by_type = key.type == "test" ? "test" : "production";
     if (key.environment.empty() || key.environment == by_type) return by_type;
-    throw Error(
-        ExitCode::usage,
-        fmt::format("--environment: a {} key cannot be one of {}", key.type, key.environment),
-        "Keys of type test are for the test environment, all others for production.");
+    throw Error(ExitCode::usage,
+                fmt::format("--environment: a {} key cannot be in {}", key.type, key.environment),
+                "Keys of type test are for the test environment, all others for production.");
 }
 
 std::string scopes_json(const Config& config, const NewKey& key) {
@@ -47,7 +46,7 @@ std::string scopes_json(const Config& config, const NewKey& key) {
             throw Error(ExitCode::usage,
                         fmt::format("--scopes: a public key cannot have {}", in_quotes(scope)),
                         "It is exposed by design, so it may only read: scopes that begin with "
-                        "\"read:\"; or make a secret key.");
+                        "\"read:\"; or create a secret key.");
         array.add(scope);
     }
     std::ostringstream text;
@@ -58,11 +57,8 @@ std::string scopes_json(const Config& config, const NewKey& key) {
 void print_created(const Facts& facts, const Row& row, const Secret& secret, std::ostream& out) {
     fmt::print(out, "created key {}\n\n", row.int64("key_id"));
     facts.print_text(out);
-    fmt::print(
-        out,
-        "\n  secret  {}\n\nIt is shown this once and stored nowhere: put it where it belongs "
-        "now.\n",
-        secret.text());
+    fmt::print(out, "\n  secret  {}\n\nIt is shown only once and stored nowhere: save it now.\n",
+               secret.text());
 }
 
 }  // namespace
@@ -75,7 +71,7 @@ std::optional<Timestamp> end_date(Session& session, const char* option, const st
                     "For example 2027-06-30, 2027-06-30T12:00:00Z, or never.");
     if (*at <= session.one(kNow).instant("now"))
         throw Error(ExitCode::usage, fmt::format("{}: {} is past", option, to_string(*at)),
-                    "Give an instant to come, or never; `keyrota keys deactivate` ends a key now.");
+                    "Give a future time, or never; `keyrota keys deactivate` ends a key now.");
     return at;
 }
 
@@ -122,10 +118,10 @@ ExitCode keys_create(const Config& config, const NewKey& key, Format format, std
         print_created(facts, row, secret, out);
     }
     if (!out.flush())
-        throw Error(
-            ExitCode::internal,
-            fmt::format("key {} was created, but its secret could not be written", key_id),
-            fmt::format("Nobody has it: `keyrota keys delete {}`, and create another.", key_id));
+        throw Error(ExitCode::internal,
+                    fmt::format("key {} was created, but its secret could not be written", key_id),
+                    fmt::format("Nobody has it: run `keyrota keys delete {}`, and create another.",
+                                key_id));
     return ExitCode::done;
 }
 

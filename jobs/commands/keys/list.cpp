@@ -121,9 +121,7 @@ ExitCode keys_list(const Config& config, const KeyFilter& filter, const KeyOrder
     if (format != Format::text) return ExitCode::done;
     if (listing.rows_total() == 0) out << "no keys\n";
     if (is_cut)
-        fmt::print(out,
-                   "\nThere are more: the same with --after {} goes on, --limit 0 shows all.\n",
-                   last);
+        fmt::print(out, "\nThere are more: --after {} continues, --limit 0 shows all.\n", last);
     return ExitCode::done;
 }
 

@@ -59,7 +59,7 @@ Place place_of(Session& session, const KeyOrder& order) {
         session.row(sql::keys_page, page_params(session, {}, order, order.after, Place{}));
     if (!row)
         throw Error(ExitCode::usage, fmt::format("--after: key {} is gone", *order.after),
-                    "Begin again without --after, or go on by --sort key_id.");
+                    "Start again without --after, or continue with --sort key_id.");
     return {order.after, row->int64("place_number"), row->text("place_text")};
 }
 

@@ -39,12 +39,12 @@ Row judge(Regeneration& regeneration) {
     const auto row = regeneration.session.row(sql::rotation_judge, {{"ids", id_array({key_id})}});
     if (!row)
         throw Error(ExitCode::usage,
-                    fmt::format("key {} was deleted meanwhile: nothing was changed", key_id),
-                    fmt::format("`keyrota audit show {}` tells by whom.", key_id));
+                    fmt::format("key {} was deleted in the meantime: nothing was changed", key_id),
+                    fmt::format("`keyrota audit show {}` shows by whom.", key_id));
     if (const std::string refused = row->text_or("refused", ""); !refused.empty())
         throw Error(ExitCode::usage,
                     fmt::format("key {} is not regenerated: {}", key_id, for_terminal(refused)),
-                    fmt::format("`keyrota explain {}` tells what the key is.", key_id));
+                    fmt::format("`keyrota explain {}` shows the details.", key_id));
     return *row;
 }
 
@@ -100,15 +100,13 @@ void print_text(const Regenerated& done, bool has_overlap, std::ostream& out) {
     const std::int64_t old = done.successor.predecessor_id;
     fmt::print(out, "regenerated key {}: key {} takes its place\n\n", old, done.successor.key_id);
     key_facts(done.facts).print_text(out);
-    fmt::print(out,
-               "\n  secret  {}\n\nIt is shown this once and stored nowhere: put it where it "
-               "belongs now.\n",
+    fmt::print(out, "\n  secret  {}\n\nIt is shown only once and stored nowhere: save it now.\n",
                done.successor.secret.text());
     if (has_overlap)
-        fmt::print(out, "Key {} goes on working until {}.\n", old,
+        fmt::print(out, "Key {} keeps working until {}.\n", old,
                    short_instant(done.predecessor_ends_at));
     else
-        fmt::print(out, "Key {} does not work any more.\n", old);
+        fmt::print(out, "Key {} no longer works.\n", old);
 }
 
 void print_json(const Regenerated& done, std::ostream& out) {
@@ -155,7 +153,7 @@ ExitCode keys_regenerate(const Config& config, const std::string& key,
                     fmt::format("key {} took the place of key {}, but its secret could not be "
                                 "written",
                                 done->successor.key_id, regeneration.key_id),
-                    fmt::format("Nobody has it: `keyrota keys regenerate {}` makes another.",
+                    fmt::format("Nobody has it: `keyrota keys regenerate {}` creates another.",
                                 done->successor.key_id));
     return ExitCode::done;
 }

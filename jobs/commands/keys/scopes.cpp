@@ -32,12 +32,13 @@ void require_known_scopes(const Config& config, const char* option,
         if (std::find(known.begin(), known.end(), scope) != known.end()) continue;
         std::string hint = did_you_mean(scope, known);
         if (hint.empty())
-            hint = known.empty()
-                       ? std::string("The configuration has none: keys.scopes lists them.")
-                       : fmt::format("Known are {}; keys.scopes of the configuration lists them.",
-                                     fmt::join(known, ", "));
-        throw Error(ExitCode::usage, fmt::format("{}: no scope is {}", option, in_quotes(scope)),
-                    hint);
+            hint =
+                known.empty()
+                    ? std::string("The configuration has none: keys.scopes lists them.")
+                    : fmt::format("Known scopes: {}; keys.scopes in the configuration lists them.",
+                                  fmt::join(known, ", "));
+        throw Error(ExitCode::usage,
+                    fmt::format("{}: there is no scope {}", option, in_quotes(scope)), hint);
     }
 }
 

@@ -41,15 +41,15 @@ void add_scopes(Poco::JSON::Object& json, Session& session, const Config& config
     const std::vector<std::string> added = split_scopes(wishes.add_scopes);
     const std::vector<std::string> removed = split_scopes(wishes.remove_scopes);
     if (!wishes.scopes.empty() && !(added.empty() && removed.empty()))
-        throw Error(ExitCode::usage,
-                    "--scopes sets them all; --add-scope or --remove-scope cannot "
-                    "stand beside it",
-                    "Give either.");
+        throw Error(
+            ExitCode::usage,
+            "--scopes sets them all and cannot be combined with --add-scope or --remove-scope",
+            "Give one or the other.");
     for (const std::string& scope : added)
         if (std::find(removed.begin(), removed.end(), scope) != removed.end())
             throw Error(ExitCode::usage,
-                        fmt::format("{} is to be added and removed", in_quotes(scope)),
-                        "Give either.");
+                        fmt::format("{} would be both added and removed", in_quotes(scope)),
+                        "Give one or the other.");
     if (!wishes.scopes.empty()) {
         const std::vector<std::string> scopes = split_scopes(wishes.scopes);
         require_known_scopes(config, "--scopes", scopes);

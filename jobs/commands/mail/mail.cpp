@@ -147,8 +147,8 @@ ExitCode mail_retry(const Config& config, const std::vector<std::int64_t>& messa
     const std::int64_t total =
         session.one(sql::mail_retry, {text_or_null("ids", ids)}).int64("total");
     if (!messages.empty() && total != static_cast<std::int64_t>(messages.size()))
-        throw Error(ExitCode::usage, "not all of these messages are dead or wait for a try",
-                    "Nothing was changed; `keyrota mail show MESSAGE` tells how each stands.");
+        throw Error(ExitCode::usage, "not all of these messages are dead or waiting",
+                    "Nothing was changed; `keyrota mail show MESSAGE` shows the state of each.");
     transaction.commit();
     print_changed("queued", total, format, out);
     return ExitCode::done;
@@ -163,7 +163,7 @@ ExitCode mail_cancel(const Config& config, const std::vector<std::int64_t>& mess
         const auto done = session.row(sql::mail_cancel, {{"message_id", message_id}});
         if (!done)
             throw Error(ExitCode::usage,
-                        fmt::format("message {} is not one that waits or is dead", message_id),
+                        fmt::format("message {} is neither waiting nor dead", message_id),
                         "Nothing was changed; `keyrota mail queue` lists those that are.");
         Poco::JSON::Object cancelled;
         cancelled.set("message", message_id);
@@ -194,10 +194,10 @@ ExitCode mail_test(const Config& config, const std::string& address, Format form
     if (!is_webhook)
         if (const auto why = why_no_email_address(address))
             throw Error(ExitCode::usage, fmt::format("no mail can go to that address: {}", *why),
-                        "Write an address like ada@example.com, or webhook.");
+                        "Give an address like ada@example.com, or webhook.");
     if (is_webhook && !find_webhook(config, recipient))
         throw Error(ExitCode::config, "the configuration has no such webhook",
-                    "It is webhook.url, or webhook:NAME one of `webhooks`.");
+                    "webhook means webhook.url; webhook:NAME means one of `webhooks`.");
     Session session = open_session(config, Access::runner);
     const Row made = session.one(
         sql::mail_test_message,
@@ -205,10 +205,10 @@ ExitCode mail_test(const Config& config, const std::string& address, Format form
          {"recipient", recipient},
          {"subject", "[keyrota] test message"},
          {"text_body",
-          "This is a test. keyrota can send messages on this way.\n\nNobody needs to do "
+          "This is a test. keyrota can send messages this way.\n\nNobody needs to do "
           "anything.\n"},
          {"html_body",
-          "<!doctype html><html lang=\"en\"><body><p>This is a test. keyrota can send messages on "
+          "<!doctype html><html lang=\"en\"><body><p>This is a test. keyrota can send messages "
           "this way.</p><p>Nobody needs to do anything.</p></body></html>\n"}});
     const std::int64_t message_id = made.int64("message_id");
     const DeliveryReport report = deliver(
@@ -221,10 +221,10 @@ ExitCode mail_test(const Config& config, const std::string& address, Format form
     if (outcome.text("state") != "sent")
         throw Error(ExitCode::delivery,
                     report.trouble.empty()
-                        ? "the message was not taken: " + outcome.text("last_answer")
+                        ? "the message was not accepted: " + outcome.text("last_answer")
                         : report.trouble,
                     was_tried || report.hint.empty()
-                        ? "`keyrota doctor` looks at the way out; this message is not tried again."
+                        ? "`keyrota doctor` checks the mail setup; this message is not retried."
                         : report.hint);
     Facts facts;
     facts.add("message_id", message_id);

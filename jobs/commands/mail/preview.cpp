@@ -45,12 +45,12 @@ Subject subject_of(Session& session, const std::string& about) {
         const std::string uid = find_finding(session, about).text("uid");
         return {{{"owner_id", std::optional<std::int64_t>()}, {"uid", uid}},
                 uid,
-                uid + " is not open, or its mail is switched off: nobody is told of it\n"};
+                uid + " is not open, or its mail is switched off: nobody is notified of it\n"};
     }
     const std::int64_t owner_id = find_owner(session, about);
     return {{{"owner_id", owner_id}, text_or_null("uid", "")},
             plain_name(about),
-            "nothing that is told is open about the keys of " + about + ": no mail\n"};
+            "no finding that is mailed is open about the keys of " + about + ": no mail\n"};
 }
 
 OutgoingMessage message_of(const NoticeMail& mail, const RenderedMail& rendered) {
@@ -84,8 +84,8 @@ ExitCode mail_preview(const Config& config, const std::string& about,
     for (Row& row : open) {
         recipient = choose_recipient(chain_of(row), row.text("key_name"));
         if (!recipient)
-            throw Error(ExitCode::config, "nobody can be told, not even notify.operator",
-                        "Set notify.operator to an address that takes mail.");
+            throw Error(ExitCode::config, "nobody can be notified, not even notify.operator",
+                        "Set notify.operator to an address that accepts mail.");
         row.add("reason", recipient->reason);
     }
     const Row installation = session.one(kInstallationNow);

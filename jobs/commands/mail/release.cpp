@@ -33,7 +33,7 @@ ExitCode mail_release(const Config& config, bool yes, std::ostream& out, std::os
                 "yes", errors);
     Transaction transaction(session);
     if (session.execute(kRelease, {{"actor", audit_actor()}}) == 0) {
-        out << "mail is released already: owners are told\n";
+        out << "mail is already released: owners are notified\n";
         return ExitCode::done;
     }
     record_audit(session, {.action = "mail.release"});

@@ -50,18 +50,18 @@ ExitCode suppressions_list(const Config& config, Format format, std::ostream& ou
 ExitCode suppressions_add(const Config& config, const std::string& address, const std::string& why,
                           std::ostream& out) {
     if (const auto trouble = why_no_email_address(address))
-        throw Error(ExitCode::usage, fmt::format("that is no email address: {}", *trouble));
+        throw Error(ExitCode::usage, fmt::format("that is not an email address: {}", *trouble));
     Session session = open_session(config, Access::runner);
     Transaction transaction(session);
     const auto added = session.row(
         sql::suppression_add,
         {{"address", address}, {"reason", why}, {"added_by", current_caller().os_user}});
     if (!added)
-        throw Error(ExitCode::usage, "this address gets no mail already",
+        throw Error(ExitCode::usage, "this address is already suppressed",
                     "`keyrota mail suppressions list` says why.");
     record_audit(session, {.action = "suppression.add", .after = json_text(shown(address, why))});
     transaction.commit();
-    fmt::print(out, "{} gets no more mail; the next in line is told\n", added->text("address"));
+    fmt::print(out, "{} gets no more mail; the next in line is notified\n", added->text("address"));
     return ExitCode::done;
 }
 

@@ -13,7 +13,7 @@ namespace {
 constexpr const char* kFilesAndEnvironment = R"(.SH FILES
 .TP
 .I /etc/keyrota/keyrota.yaml
-The configuration, if there is one; it documents each option. Without it the defaults hold.
+The configuration, if there is one; it documents each option. Without it the defaults apply.
 .TP
 .I /var/lib/keyrota
 The embedded database and the key that signs heads of the audit trail, for root and for the system
@@ -21,7 +21,7 @@ user keyrota.
 .SH ENVIRONMENT
 .TP
 .B KEYROTA_CONFIG
-The configuration file, where no \fB\-\-config\fR names one.
+The configuration file, unless \fB\-\-config\fR names one.
 .TP
 .BI KEYROTA_ OPTION
 An option of the configuration: database.url is KEYROTA_DATABASE_URL. A flag beats the environment,
@@ -158,7 +158,7 @@ std::string command_page(const CommandTree& command) {
 std::string program_page(const CommandTree& program) {
     std::string text = beginning(program);
     text += ".SH DESCRIPTION\n" + paragraph(program.sentence);
-    text += ".SH OPTIONS\nThey may stand anywhere.\n" + option_list(program);
+    text += ".SH OPTIONS\nThey may appear anywhere.\n" + option_list(program);
     text += ".SH COMMANDS\n";
     for (const CommandTree& command : program.commands)
         text += fmt::format(".TP\n.BR {} (1)\n{}", roff(page_name(command)),

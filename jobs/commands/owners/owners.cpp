@@ -20,13 +20,13 @@ namespace {
 
 constexpr Statement kOwnerWithEmail{
     "owner_with_email", "select owner_id from keyrota.owner where lower(email) = lower(:email)"};
-constexpr const char* kLook = "Look with `keyrota owners list`.";
+constexpr const char* kLook = "`keyrota owners list` shows whose it is.";
 
 void require_free(Session& session, const std::string& email, std::int64_t but_for) {
     const auto other = session.row(kOwnerWithEmail, {{"email", email}});
     if (!other || other->int64("owner_id") == but_for) return;
     throw Error(ExitCode::usage,
-                fmt::format("--email: owner {} has this address", other->int64("owner_id")),
+                fmt::format("--email: owner {} already has this address", other->int64("owner_id")),
                 "Each owner needs an address of their own.");
 }
 
@@ -58,7 +58,7 @@ Poco::JSON::Object wishes_json(Session& session, const OwnerWishes& wishes, std:
     if (!wishes.fallback.empty()) {
         const Poco::Dynamic::Var fallback = id_or_none(wishes.fallback, find_active_owner, session);
         if (!fallback.isEmpty() && fallback.convert<std::int64_t>() == owner_id)
-            throw Error(ExitCode::usage, "--fallback: an owner cannot stand in for themselves",
+            throw Error(ExitCode::usage, "--fallback: an owner cannot be their own fallback",
                         "Name somebody else, or none.");
         json.set("fallback_owner_id", fallback);
     }
@@ -179,7 +179,7 @@ ExitCode owners_update(const Config& config, const std::string& owner, const Own
     const auto done =
         or_taken([&] { return session.row(sql::owner_update, params); }, "address", kLook);
     if (!done) {
-        fmt::print(out, "owner {} is so already\n", owner_id);
+        fmt::print(out, "owner {} needs no change\n", owner_id);
         return ExitCode::done;
     }
     Poco::JSON::Object why;

@@ -24,9 +24,10 @@ void require_name(const std::string& name) {
 
 void require_email(const char* option, const std::string& email) {
     if (const auto why = why_no_email_address(email))
-        throw Error(ExitCode::usage,
-                    fmt::format("{}: {} is no email address: {}", option, in_quotes(email), *why),
-                    "For example ada@example.com, without a name or brackets around it.");
+        throw Error(
+            ExitCode::usage,
+            fmt::format("{}: {} is not an email address: {}", option, in_quotes(email), *why),
+            "For example ada@example.com, without a name or brackets around it.");
 }
 
 void require_time_zone(Session& session, const std::string& time_zone) {
@@ -37,8 +38,8 @@ void require_time_zone(Session& session, const std::string& time_zone) {
     }
     const std::string meant = did_you_mean(time_zone, names);
     throw Error(
-        ExitCode::usage, fmt::format("--time-zone: no time zone is {}", in_quotes(time_zone)),
-        meant.empty() ? "Give a name of the IANA database, for example Europe/Berlin or UTC."
+        ExitCode::usage, fmt::format("--time-zone: there is no time zone {}", in_quotes(time_zone)),
+        meant.empty() ? "Give a name from the IANA database, for example Europe/Berlin or UTC."
                       : meant);
 }
 

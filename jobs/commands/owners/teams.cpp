@@ -23,12 +23,12 @@ namespace {
 
 constexpr Statement kTeamWithName{"team_with_name",
                                   "select team_id from keyrota.team where name = :name"};
-constexpr const char* kLook = "Look with `keyrota teams list`.";
+constexpr const char* kLook = "`keyrota teams list` shows it.";
 
 void require_free(Session& session, const std::string& name, std::int64_t but_for) {
     const auto other = session.row(kTeamWithName, {{"name", name}});
     if (!other || other->int64("team_id") == but_for) return;
-    throw Error(ExitCode::usage, fmt::format("--name: a team {} is there", in_quotes(name)),
+    throw Error(ExitCode::usage, fmt::format("--name: a team {} already exists", in_quotes(name)),
                 fmt::format("`keyrota teams show {}` shows it.", other->int64("team_id")));
 }
 
@@ -47,7 +47,7 @@ void set_webhook(Poco::JSON::Object& json, const Config& config, const std::stri
         for (const auto& webhook : config.webhooks) names.push_back(webhook.name);
         if (std::find(names.begin(), names.end(), name) == names.end()) {
             std::string hint = did_you_mean(name, names);
-            if (hint.empty()) hint = "The configuration names them below `webhooks`.";
+            if (hint.empty()) hint = "The configuration names them under `webhooks`.";
             throw Error(ExitCode::usage,
                         fmt::format("--webhook: no webhook is named {}", in_quotes(name)), hint);
         }
@@ -166,7 +166,7 @@ ExitCode teams_update(const Config& config, const std::string& team, const TeamW
     const auto done =
         or_taken([&] { return session.row(sql::team_update, params); }, "name", kLook);
     if (!done) {
-        fmt::print(out, "team {} is so already\n", team_id);
+        fmt::print(out, "team {} needs no change\n", team_id);
         return ExitCode::done;
     }
     Poco::JSON::Object why;

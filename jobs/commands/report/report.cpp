@@ -31,10 +31,10 @@ ReportFacts look(const Config& config, const ReportOptions& options) {
 ExitCode report(const Config& config, const ReportOptions& options, std::ostream& out) {
     const bool is_printed = options.out == "-" || (options.out.empty() && options.json);
     if (options.out.empty() && !options.json)
-        throw Error(ExitCode::usage, "where is the report to go?",
+        throw Error(ExitCode::usage, "where should the report go?",
                     "Name a file: `keyrota report --out report.html`; `-` is standard output.");
     if (!options.owner.empty() && !options.team.empty())
-        throw Error(ExitCode::usage, "--owner and --team exclude each other",
+        throw Error(ExitCode::usage, "--owner and --team cannot be combined",
                     "Leave one of them out; a team's report has all its owners' keys.");
     const ReportFacts facts = look(config, options);
     const std::string text = options.json ? report_json(facts) : report_html(facts);

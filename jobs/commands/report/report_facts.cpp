@@ -256,8 +256,9 @@ ReportFacts report_facts(Session& session, const Config& config, const ReportSco
         session.one(sql::report_basis, {{"owner_id", scope.owner_id}, {"team_id", scope.team_id}});
     facts.is_simulation = basis.int64("simulation") != 0;
     if (as_of && !facts.is_simulation)
-        throw Error(ExitCode::usage, "--as-of is for a simulation: a real database has a clock",
-                    "Make one with `keyrota db init --simulation`, in another --data-dir.");
+        throw Error(ExitCode::usage,
+                    "--as-of is only for a simulation: a real database has a clock",
+                    "Create one with `keyrota db init --simulation`, in another --data-dir.");
     facts.as_of = as_of.value_or(basis.instant("now"));
     facts.installation = basis.text("installation");
     facts.owner = basis.text_or("owner", "");

@@ -178,7 +178,7 @@ void add_tiles(Data& page, const ReportFacts& facts) {
     add_tile(tiles, facts.expiring_within(30), "end within 30 days",
              fmt::format("{} within 7 days", grouped(facts.expiring_within(7))));
     add_tile(tiles, facts.unused_total(), "unused",
-             facts.usage_known_since ? "for 90 days, or never at all" : "usage is not known");
+             facts.usage_known_since ? "for 90 days, or never used" : "usage is not known");
     add_tile(tiles, std::accumulate(facts.waived.begin(), facts.waived.end(), std::int64_t{0}),
              "findings waived", counted(facts.waivers_total, "waiver", "waivers") + " in force");
     page.set("tiles", tiles);
@@ -210,8 +210,8 @@ void add_findings(Data& page, const ReportFacts& facts) {
     page.set("severities", severities);
     set(page, "findings_note",
         counted(facts.open_from(1), "finding is", "findings are") +
-            " open. Known ones somebody acknowledged; waived ones are excepted until some day, "
-            "for a reason.");
+            " open. Known findings were acknowledged by somebody; waived findings are excepted "
+            "until a given day, for a reason.");
     Data checks = new_list();
     for (const CheckFigures& check : facts.checks) {
         Data row;
@@ -251,13 +251,12 @@ void add_usage(Data& card, const WorstKey& key, Timestamp as_of) {
         greatest == 0
             ? "No calls in five weeks"
             : fmt::format(
-                  "{} in five weeks, at most {} a day",
+                  "{} in five weeks, up to {} a day",
                   counted(std::accumulate(requests.begin(), requests.end(), std::int64_t{0}),
                           "call", "calls"),
                   grouped(greatest));
     if (unusual_total > 0)
-        text +=
-            fmt::format("; {} something unusual", counted(unusual_total, "day has", "days have"));
+        text += fmt::format("; {} unusual", counted(unusual_total, "day was", "days were"));
     set(card, "usage_text", text);
     Data columns = new_list(), marks = new_list();
     const auto shapes = column_shapes(requests, std::max<std::int64_t>(greatest, 1), kSparkHeight);
@@ -291,7 +290,7 @@ void add_anomalies(Data& card, const WorstKey& key) {
 }
 
 std::string owner_of(const WorstKey& key) {
-    if (key.owner.empty()) return "Nobody owns it";
+    if (key.owner.empty()) return "No owner";
     return key.team.empty() ? short_name(key.owner)
                             : fmt::format("{}, {}", short_name(key.owner), short_name(key.team));
 }
@@ -311,7 +310,7 @@ void add_worst_keys(Data& page, const ReportFacts& facts) {
         set(card, "checks", sentence(key.checks));
         set(card, "facts",
             fmt::format(
-                "Made {}; {}; {}", day_of(key.created_at),
+                "Created {}; {}; {}", day_of(key.created_at),
                 key.expires_at
                     ? (*key.expires_at > facts.as_of ? "ends " : "ended ") + day_of(*key.expires_at)
                     : "no end date",
@@ -331,7 +330,7 @@ void add_teams(Data& page, const ReportFacts& facts) {
     for (const TeamFigures& team : facts.teams) {
         Data row;
         const std::int64_t grave = team.critical + team.high;
-        set(row, "team", team.team.empty() ? "keys of no team" : short_name(team.team));
+        set(row, "team", team.team.empty() ? "keys without a team" : short_name(team.team));
         set_parts(row, {grave}, most, {"hot"});
         set(row, "bar_text",
             counted(grave, "critical or high finding", "critical or high findings"));
@@ -381,8 +380,8 @@ void add_age(Data& page, const ReportFacts& facts) {
                     percentage(facts.production_past_age(), facts.production_total()));
     set(page, "age_note",
         past +
-            ". Each column is 15 days of age, the last one a year and more; keys whose "
-            "successor is in place already are left out.");
+            ". Each column is 15 days of age, the last one 360 days and more; keys whose successor "
+            "is already in place are left out.");
     set(page, "age_text", "Columns of keys by age. " + past);
     Data columns = new_list(), rows = new_list();
     const auto shapes = column_shapes(ages, top, kAgeHeight);
@@ -487,9 +486,9 @@ void add_use(Data& page, const ReportFacts& facts) {
         "30 to 90 days ago",
         "90 to 180 days ago",
         "180 days to a year ago",
-        "a year ago or longer",
-        "never, made 30 days ago or earlier",
-        "never, made in the last 30 days"};
+        "a year ago or more",
+        "never, created 30 days ago or earlier",
+        "never, created in the last 30 days"};
     Data uses = new_list();
     const std::int64_t active = std::max<std::int64_t>(facts.active_total(), 1);
     for (std::size_t i = 0; i < kLastUses; ++i) {
@@ -505,14 +504,14 @@ void add_use(Data& page, const ReportFacts& facts) {
     page.set("uses", uses);
     set(page, "use_note",
         facts.usage_known_since
-            ? fmt::format("{} not used for 90 days, or never though older than 30 days: each is of "
-                          "use only to whoever steals it. Usage is known without a gap since {}; "
-                          "before that a key may have been used without anybody having noted it.",
+            ? fmt::format("{} not used for 90 days, or never used and older than 30 days: each is "
+                          "useful only to whoever steals it. Usage is known without a gap since "
+                          "{}; before that a key may have been used without a record of it.",
                           counted(*facts.unused_total(), "active key was", "active keys were"),
                           minute_of(*facts.usage_known_since))
-            : "Usage is not known now (a gateway is silent, or it is not rolled up), so this is "
-              "what "
-              "was noted, and nothing is concluded from it: no finding, no action.");
+            : "Usage is currently unknown (a gateway is silent, or usage is not rolled up), so "
+              "this is what was recorded, and nothing is concluded from it: no finding, no "
+              "action.");
 }
 
 void add_inventory(Data& page, const ReportFacts& facts) {
@@ -542,7 +541,7 @@ const char* meaning_of_state(std::string_view state) {
     };
     static constexpr Meaning kMeanings[] = {
         {"requested", "waits for its turn"},
-        {"created", "the successor is made, its secret is on its way"},
+        {"created", "the successor exists, its secret is being delivered"},
         {"delivered", "the successor's secret was delivered; nobody has used it yet"},
         {"verified", "the successor is in use, the old key still works"},
         {"retiring", "the overlap is over, the old key is watched for silence"},
@@ -614,7 +613,7 @@ void add_trend(Data& page, const ReportFacts& facts) {
         counted(opened, "finding was", "findings were"), grouped(resolved), grouped(all.front()),
         grouped(all.back()), grouped(high.front()), grouped(high.back()));
     set(page, "trend_note",
-        text + ". A finding counts by the severity that it has now, waived ones included.");
+        text + ". Each finding counts at its current severity, waived ones included.");
     set(page, "trend_text", "Two lines over 31 days. " + text);
     set(page, "trend_top", short_number(top));
     set(page, "trend_half", top % 2 == 0 ? short_number(top / 2) : "");
@@ -698,10 +697,10 @@ std::string headline_of(const ReportFacts& facts) {
     text += ". ";
     for (const CheckFigures& check : facts.checks)
         if (check.open > 0 && check.severity >= 4)
-            return text + fmt::format("Begin with {}: {} open.", check.check_id,
+            return text + fmt::format("Start with {}: {} open.", check.check_id,
                                       counted(check.open, "finding is", "findings are"));
-    if (facts.open_from(1) > 0) return text + "What is open can wait, but not for ever.";
-    return text + "Nothing is to be done.";
+    if (facts.open_from(1) > 0) return text + "Open findings can wait, but not forever.";
+    return text + "Nothing to do.";
 }
 
 std::string report_html(const ReportFacts& facts) {

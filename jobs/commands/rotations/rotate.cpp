@@ -59,14 +59,15 @@ bool is_sink(const Config& config, const std::string& name) {
 
 void require_sink(const Config& config, const RotateOptions& options) {
     if (options.sink == kPrintSink && !options.out_is_terminal && !options.dry_run)
-        throw Error(ExitCode::usage, "--sink print shows secrets, and this is no terminal",
-                    "Name a sink of the configuration, or `keyrota keys regenerate` with --json.");
+        throw Error(ExitCode::usage, "--sink print shows secrets, and this is not a terminal",
+                    "Name a configured sink, or use `keyrota keys regenerate` with --json.");
     if (options.sink.empty() || options.sink == kPrintSink || is_sink(config, options.sink)) return;
     std::vector<std::string> names{kPrintSink};
     for (const SinkOptions& sink : config.sinks) names.push_back(sink.name);
     std::string hint = did_you_mean(options.sink, names);
-    if (hint.empty()) hint = "Sinks are configured under `sinks`; print shows secrets by hand.";
-    throw Error(ExitCode::usage, fmt::format("no sink is called \"{}\"", options.sink), hint);
+    if (hint.empty())
+        hint = "Sinks are configured under `sinks`; print shows secrets on the terminal.";
+    throw Error(ExitCode::usage, fmt::format("there is no sink \"{}\"", options.sink), hint);
 }
 
 std::string refusal(const Rotate& rotate, const Row& key) {
@@ -75,7 +76,7 @@ std::string refusal(const Rotate& rotate, const Row& key) {
         rotate.options.sink.empty() ? key.text_or("sink", "") : rotate.options.sink;
     if (sink.empty()) return "its policy names no sink: give --sink";
     if (sink != kPrintSink && !is_sink(rotate.config, sink))
-        return fmt::format("its policy names the sink {}, which there is not", sink);
+        return fmt::format("its policy names the sink {}, which does not exist", sink);
     return "";
 }
 
@@ -130,7 +131,7 @@ void request_batch(Rotate& rotate, const KeyIds& ids) {
     for (const std::int64_t key_id : ids)
         if (!std::binary_search(requested.begin(), requested.end(), key_id)) {
             ++rotate.report.refused;
-            rotate.report.add_trouble(key_id, "it changed meanwhile");
+            rotate.report.add_trouble(key_id, "it changed in the meantime");
         }
     std::copy(requested.begin(), requested.end(), std::back_inserter(rotate.report.rotating));
 }
@@ -180,7 +181,8 @@ void print_text(const RotateReport& report, bool dry_run, std::ostream& out) {
             fmt::print(out, "{} not delivered yet: `keyrota rotations list` shows their state\n",
                        report.undelivered);
         if (report.delivered > 0)
-            out << "The old ones work on until their overlap is over: `keyrota rotations list`.\n";
+            out << "The old ones keep working until their overlap is over: `keyrota rotations "
+                   "list`.\n";
     }
     if (report.refused > 0) fmt::print(out, "refused {}\n", report.refused);
     for (const Trouble& trouble : report.first_troubles)
@@ -212,7 +214,7 @@ void require_few_enough(const Rotate& rotate) {
     throw Error(ExitCode::blast_radius,
                 fmt::format("{} keys would be rotated, more than {}: nothing was changed", total,
                             rotate.options.max_keys),
-                "Look with --dry-run, then allow it with --max-keys.");
+                "Preview it with --dry-run, then allow it with --max-keys.");
 }
 
 }  // namespace
@@ -229,7 +231,7 @@ ExitCode rotate(const Config& config, const KeySelection& selection, const Rotat
         throw Error(ExitCode::usage,
                     fmt::format("key {} is not rotated: {}", report.first_troubles.front().key_id,
                                 for_terminal(report.first_troubles.front().why)),
-                    fmt::format("`keyrota explain {}` tells what the key is.",
+                    fmt::format("`keyrota explain {}` shows the details.",
                                 report.first_troubles.front().key_id));
     require_few_enough(rotate);
     if (!options.dry_run) {

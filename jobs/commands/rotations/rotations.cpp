@@ -80,10 +80,10 @@ struct Decided {
 Row unfinished(Session& session, std::int64_t key_id, RotationDecision decision) {
     auto row = session.row(sql::rotation_of_key, {{"key_id", key_id}});
     if (!row)
-        refuse(key_id, decision, "it has none that is not finished",
-               fmt::format("`keyrota rotations show {}` lists what there was.", key_id));
+        refuse(key_id, decision, "it has no unfinished one",
+               fmt::format("`keyrota rotations show {}` lists the finished ones.", key_id));
     if (row->int64("is_claimed") != 0)
-        refuse(key_id, decision, "its secret is being delivered just now",
+        refuse(key_id, decision, "its secret is being delivered right now",
                "Try again in a minute.");
     return *row;
 }
@@ -115,16 +115,15 @@ Decided decide_cancel(Row row) {
     const std::int64_t key_id = row.int64("key_id");
     const std::string& state = row.text("state");
     if (row.text("reason") == "breach")
-        refuse(key_id, RotationDecision::cancel, "the key was breached, and is not brought back");
+        refuse(key_id, RotationDecision::cancel, "the key was breached and cannot be brought back");
     const bool is_delivered = state != "requested" && state != "created" && state != "failed";
     if (is_delivered && row.text("status") == "expired")
-        refuse(key_id, RotationDecision::cancel,
-               "the key has expired, its successor is all there is",
+        refuse(key_id, RotationDecision::cancel, "the key has expired; only its successor is left",
                fmt::format("`keyrota keys deactivate {}` switches the successor off.",
                            row.int64("successor_id")));
     if (row.int64("successor_was_rotated") != 0)
-        refuse(key_id, RotationDecision::cancel, "its successor was rotated, too",
-               fmt::format("First `keyrota rotations cancel {}`.", row.int64("successor_id")));
+        refuse(key_id, RotationDecision::cancel, "its successor was rotated as well",
+               fmt::format("Run `keyrota rotations cancel {}` first.", row.int64("successor_id")));
     KeyIds ending = ids_of(row.text("earlier_successor_ids"));
     if (const auto successor = row.optional_int64("successor_id")) ending.push_back(*successor);
     return {std::move(row), R"({"state": "cancelled", "retry_at": null})", std::move(ending)};
@@ -196,9 +195,9 @@ const char* done_text(RotationDecision decision) {
         case RotationDecision::retry:
             return "is tried again by the next run of rotate-keys";
         case RotationDecision::hold:
-            return "is held: nothing moves it on until it is released";
+            return "is held: nothing moves it forward until it is released";
         case RotationDecision::release:
-            return "goes on";
+            return "continues";
         case RotationDecision::cancel:
             break;
     }
@@ -290,7 +289,7 @@ ExitCode rotations_decide(const Config& config, const std::vector<std::string>& 
         if (decision == RotationDecision::cancel && !yes) ask_for_used(session, key_id, errors);
         const bool changed = carry_out(session, config, key_id, decision);
         fmt::print(out, "the rotation of key {} {}\n", key_id,
-                   changed ? done_text(decision) : "is so already");
+                   changed ? done_text(decision) : "needs no change");
     }
     return ExitCode::done;
 }

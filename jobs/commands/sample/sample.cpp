@@ -318,11 +318,12 @@ ExitCode sample_load(Session& owner, const SampleOptions& options, std::ostream&
     const Row present = owner.one(sql::sample_present);
     const SampleFrame frame = frame_of(options, present);
     if (options.replay_days > 0 && present.int64("simulation") == 0)
-        throw Error(ExitCode::usage, "--replay is for a simulation: a real database has a clock",
-                    "Make one with `keyrota db init --simulation`, in another --data-dir.");
+        throw Error(ExitCode::usage,
+                    "--replay is only for a simulation: a real database has a clock",
+                    "Create one with `keyrota db init --simulation`, in another --data-dir.");
     if (present.int64("holds_keys") != 0 && !options.append)
         throw Error(
-            ExitCode::usage, "the database holds keys already",
+            ExitCode::usage, "the database already holds keys",
             "Load sample data into a new database, or give --append to load it beside them.");
     const Totals totals = copy_all(owner, frame, options, present);
     write_audit(owner, frame, totals);

@@ -40,9 +40,10 @@ std::vector<Reason> reasons_for_attention(const StatusFacts& facts) {
     for (const HeldJob& held : facts.held)
         reasons.push_back(
             {fmt::format("{} is held back: {}", held.job, held.reason),
-             fmt::format("Look with `keyrota run {0} --dry-run`; `keyrota resume {0}` "
-                         "lets it act again.",
-                         held.job)});
+             fmt::format(
+                 "Preview with `keyrota run {0} --dry-run`; `keyrota resume {0}` lets it act "
+                 "again, `keyrota resume` all jobs.",
+                 held.job)});
     for (const JobStatus& job : facts.jobs) {
         if (find_held(facts, job.job)) continue;
         if (job.has_failed())
@@ -51,11 +52,12 @@ std::vector<Reason> reasons_for_attention(const StatusFacts& facts) {
                                            job.message.empty() ? "" : ": ", job.message),
                                fmt::format("`keyrota runs show {}` tells more.", job.run_id)});
         if (job.missed)
-            reasons.push_back({fmt::format("{} has not come to a good end since {}", job.job,
-                                           job.last_good_at ? short_instant(*job.last_good_at)
-                                                            : "it was first started"),
-                               fmt::format("It is due every {}: see that something starts it.",
-                                           to_string(schedule_period(*job.schedule)))});
+            reasons.push_back(
+                {fmt::format(
+                     "{} has not completed since {}", job.job,
+                     job.last_good_at ? short_instant(*job.last_good_at) : "it was first started"),
+                 fmt::format("It is due every {}: make sure that something starts it.",
+                             to_string(schedule_period(*job.schedule)))});
     }
     if (facts.critical_open > 0)
         reasons.push_back({fmt::format("{} critical {} open", facts.critical_open,
@@ -180,7 +182,7 @@ void print_facts(const StatusFacts& facts, std::ostream& out) {
             shown_facts.add("running", fmt::format("{} by {}, since {}", job.job, job.holder,
                                                    short_instant(*job.held_by_lease_since)));
     shown_facts.add("due_keys", facts.due_keys ? shown(*facts.due_keys)
-                                               : "not known before expire-keys was complete once");
+                                               : "unknown until expire-keys has completed once");
     shown_facts.add("keys_without_rule", shown(facts.keys_without_rule));
     shown_facts.add("findings", shown_findings(facts));
     if (facts.waivers > 0)
@@ -214,6 +216,12 @@ void print_status(const StatusFacts& facts, const std::vector<Reason>& reasons, 
                    coloured("attention: " + for_terminal(reason.message), Tone::bad, colours),
                    reason.hint);
     if (reasons.empty()) fmt::print(out, "{}\n", coloured("all is well", Tone::good, colours));
+    const auto never =
+        std::count_if(facts.jobs.begin(), facts.jobs.end(),
+                      [](const JobStatus& job) { return job.run_id == 0 && job.next_due_at; });
+    if (never > 0)
+        fmt::print(out, "{} job{} never ran: `keyrota cron print` prints what starts them\n", never,
+                   never == 1 ? "" : "s");
 }
 
 // --- for programs -------------------------------------------------------------------------------

@@ -121,8 +121,9 @@ StatusFacts status_facts(Session& session, const Config& config, std::optional<T
     StatusFacts facts;
     look_at_database(session, config, facts);
     if (as_of && !facts.is_simulation)
-        throw Error(ExitCode::usage, "--as-of is for a simulation: a real database has a clock",
-                    "Make one with `keyrota db init --simulation`, in another --data-dir.");
+        throw Error(ExitCode::usage,
+                    "--as-of is only for a simulation: a real database has a clock",
+                    "Create one with `keyrota db init --simulation`, in another --data-dir.");
     if (as_of) facts.as_of = *as_of;
     look_at_jobs(session, config, facts);
     look_at_backlog(session, facts);

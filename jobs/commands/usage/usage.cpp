@@ -135,7 +135,7 @@ ExitCode show_top(Session& session, const UsageQuestion& question, const Window&
         listing.row(with_figures({row.int64("key_id"), row.text("name"), row.text("prefix"),
                                   row.text("hint"), instant_cell(row, "last_used_at")},
                                  figures_of(row)));
-    listing.end("no use in this time");
+    listing.end("no usage in this period");
     return ExitCode::done;
 }
 
@@ -238,7 +238,7 @@ ExitCode usage_mark_incomplete(const Config& config, Timestamp from, Timestamp t
         session,
         {.action = "usage.mark_incomplete", .after = json_text(gap), .why = json_text(why)});
     transaction.commit();
-    fmt::print(out, "usage is unknown from {} to {}: no check takes it for disuse\n",
+    fmt::print(out, "usage is unknown from {} to {}: no check counts it as disuse\n",
                to_string(from), to_string(to));
     return ExitCode::done;
 }
@@ -252,8 +252,9 @@ ExitCode usage_rebase(const Config& config, const RebaseOptions& options, std::o
         return ExitCode::done;
     }
     if (!options.yes)
-        confirm("rebase rewrites the samples that wait; is this database to be the one from now on",
-                "yes", terminal);
+        confirm(
+            "rebase rewrites the samples that wait; is this database the one to use from now on?",
+            "yes", terminal);
     Transaction transaction(session);
     const Row done =
         session.one(sql::usage_rebase, {{"nothing_lost", options.nothing_lost ? 1 : 0}});

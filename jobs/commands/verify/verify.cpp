@@ -43,7 +43,7 @@ Fingerprint read_fingerprint(int descriptor) {
 // Why a secret that no key has is none.
 std::string why_unknown(const Fingerprint& fingerprint) {
     return fingerprint.has_checksum
-               ? "no key has it: the key was deleted, or it is of another installation"
+               ? "no key has it: the key was deleted, or it is from another installation"
                : "its checksum is wrong, and no key has it: mistyped, cut off, or of another "
                  "issuer";
 }

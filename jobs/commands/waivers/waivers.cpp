@@ -96,12 +96,12 @@ void set_end(Waiver& waiver, const WaiverWishes& wishes, Timestamp now,
         waiver.expires_at = now + std::min(*lasts, most + std::chrono::hours(1));
     } else {
         throw Error(ExitCode::usage,
-                    fmt::format("--for: {} is no duration", in_quotes(wishes.lasts)),
+                    fmt::format("--for: {} is not a duration", in_quotes(wishes.lasts)),
                     "For example 30d.");
     }
     if (*waiver.expires_at <= now)
         throw Error(ExitCode::usage,
-                    fmt::format("--expires-at: {} is over", to_string(*waiver.expires_at)));
+                    fmt::format("--expires-at: {} is in the past", to_string(*waiver.expires_at)));
     if (const auto complaint = why_too_long(waiver, now, most))
         throw Error(ExitCode::usage, complaint->message, complaint->hint);
 }
@@ -179,8 +179,8 @@ ExitCode waivers_add(const Config& config, const WaiverWishes& wishes, Format fo
                wishes.dry_run ? "would add" : "added", waiver.name, to_string(*waiver.expires_at),
                keys, keys == 1 ? "key" : "keys", findings, findings == 1 ? "finding" : "findings");
     if (keys == 0)
-        out << "No key is matched now: names and teams are compared exactly, but for * and ? in "
-               "a key's name.\n";
+        out << "No key matches now: names and teams are compared exactly, except for * and ? in a "
+               "key's name.\n";
     else if (!wishes.dry_run)
         out << "The next run of each check waives them.\n";
     return ExitCode::done;
