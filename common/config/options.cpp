@@ -447,7 +447,8 @@ const Option kTable[] = {
      .items = Items::texts},
     {.path = "sinks[].environment",
      .member = of_sink<&SinkOptions::environment>,
-     .help = "for type exec: its environment variables, NAME=VALUE, besides PATH, HOME and LANG",
+     .help = "for type exec: its environment variables, NAME=VALUE, besides PATH, HOME, LANG and "
+             "LC_ALL",
      .range = {1, 4096},
      .secrecy = Secrecy::whole,
      .items = Items::variables},

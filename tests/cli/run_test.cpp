@@ -309,6 +309,14 @@ TEST_F(RunCommand, NoServerIsADatabaseErrorWithAHint) {
                    {{"KEYROTA_DATABASE_URL", "postgresql://nobody:sesame@127.0.0.1:9/keys"}});
 }
 
+TEST_F(RunCommand, AHintNamesTheOptionThatNamedTheServer) {
+    const std::string nowhere = "host=" + scratch().path().string() + " user=x";
+    expect_refused({"run", "expire-keys"}, 5, "cannot connect to", "is database.url right?",
+                   {{"KEYROTA_DATABASE_URL", nowhere}});
+    expect_refused({"db", "migrate"}, 5, "cannot connect to", "is database.admin_url right?",
+                   {{"KEYROTA_DATABASE_ADMIN_URL", nowhere}});
+}
+
 TEST_F(RunCommand, NoDatabaseAndNoRoleOfThatNameAreErrorsWithAHint) {
     expect_refused({"run", "expire-keys"}, 5, "\"absent\" does not exist",
                    "HINT: Create the database",

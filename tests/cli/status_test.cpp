@@ -60,7 +60,8 @@ TEST_F(Status, IsWellOnAFreshInstallationWhereNothingEverRan) {
     EXPECT_THAT(outcome.out,
                 AllOf(ContainsRegex("expire-keys +never +- +- +never +in "),
                       HasSubstr("due keys           unknown until"), HasSubstr("a simulation"),
-                      HasSubstr("\nall is well\n"), Not(HasSubstr("\x1b"))));
+                      HasSubstr("\nall is well\n"), Not(HasSubstr("\x1b")),
+                      ContainsRegex("\n[0-9]+ jobs never ran: `keyrota cron print`")));
 }
 
 TEST_F(Status, SaysOfAJobWhenItRanHowItWentAndWhenItIsDue) {

@@ -66,6 +66,11 @@ void print_changed(const char* name, std::int64_t total, Format format, std::ost
     fmt::print(out, "{} message{} {}\n", total, total == 1 ? "" : "s", name);
 }
 
+const char* after_a_try(bool is_webhook) {
+    return is_webhook ? "Check the webhook's url and what it answered; this message is not retried."
+                      : "`keyrota doctor` checks the mail setup; this message is not retried.";
+}
+
 }  // namespace
 
 ExitCode mail_queue(const Config& config, const std::string& state, std::int64_t limit,
@@ -223,9 +228,7 @@ ExitCode mail_test(const Config& config, const std::string& address, Format form
                     report.trouble.empty()
                         ? "the message was not accepted: " + outcome.text("last_answer")
                         : report.trouble,
-                    was_tried || report.hint.empty()
-                        ? "`keyrota doctor` checks the mail setup; this message is not retried."
-                        : report.hint);
+                    was_tried || report.hint.empty() ? after_a_try(is_webhook) : report.hint);
     Facts facts;
     facts.add("message_id", message_id);
     facts.add("sent_by", is_webhook ? "webhook" : mail_transport(config));
