@@ -248,6 +248,20 @@ TEST(Docs, ABackupIsRestoredAsThePageOnOperatingSays) {
     expect("keyrota status");
 }
 
+// An action of another name would export nothing, and complain about nothing.
+TEST(Docs, TheExportOfDeactivationsThatThePageOnOperatingNamesHoldsThem) {
+    const std::string page = contents(fs::path(KEYROTA_SOURCE_DIR) / "docs/operating.md");
+    std::smatch match;
+    ASSERT_TRUE(std::regex_search(page, match, std::regex("\n(keyrota audit export [^\n]*)")));
+    const Desk desk;
+    std::istringstream typed("```sh\nkeyrota sample load --keys 50 --days 1\n"
+                             "keyrota keys deactivate --match '*' --yes\n" +
+                             match.str(1) + "\n```\n");
+    desk.type("operating.md", typed_lines(typed));
+    EXPECT_THAT(contents(desk.scratch.path() / "switched-off.jsonl"),
+                ::testing::HasSubstr("key.deactivate"));
+}
+
 // `keyrota keys update`: the words before the first that stands for something else.
 std::string words_of_command(const std::string& line) {
     static const std::regex words(R"(^keyrota( [a-z][a-z-]*)+(?= |$))");
