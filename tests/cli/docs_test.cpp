@@ -254,9 +254,10 @@ TEST(Docs, TheExportOfDeactivationsThatThePageOnOperatingNamesHoldsThem) {
     std::smatch match;
     ASSERT_TRUE(std::regex_search(page, match, std::regex("\n(keyrota audit export [^\n]*)")));
     const Desk desk;
-    std::istringstream typed("```sh\nkeyrota sample load --keys 50 --days 1\n"
-                             "keyrota keys deactivate --match '*' --yes\n" +
-                             match.str(1) + "\n```\n");
+    std::istringstream typed(
+        "```sh\nkeyrota sample load --keys 50 --days 1\n"
+        "keyrota keys deactivate --match '*' --yes\n" +
+        match.str(1) + "\n```\n");
     desk.type("operating.md", typed_lines(typed));
     EXPECT_THAT(contents(desk.scratch.path() / "switched-off.jsonl"),
                 ::testing::HasSubstr("key.deactivate"));
