@@ -294,7 +294,7 @@ void visit_option(Loading& loading, const Option& option, const YAML::Node& key,
         if (!is_usable(loading, option.path, value, place)) return;
         if (std::holds_alternative<std::int64_t*>(member) && is_quoted(value))
             return complain(loading, place,
-                            option.path + " must be a whole number, not a text in quotes");
+                            option.path + " must be a whole number, not a string in quotes");
         texts.push_back({value.Scalar(), place});
     } else {
         if (!value.IsSequence())
@@ -346,7 +346,7 @@ void visit_section(Loading& loading, const std::string& section, const YAML::Nod
     for (const auto& entry : node) {
         const Place place = place_at(loading, entry.first.Mark());
         if (!entry.first.IsScalar()) {
-            complain(loading, place, "the name of an option must be a text");
+            complain(loading, place, "the name of an option must be a string");
             continue;
         }
         const std::string& name = entry.first.Scalar();
@@ -505,7 +505,7 @@ void visit_file(Loading& loading) {
             e.msg.find("anchor") != std::string::npos || e.msg.find("alias") != std::string::npos;
         complain(loading, place_at(loading, e.mark),
                  "not valid YAML: " + e.msg.substr(0, e.msg.find(':')),
-                 is_alias ? "A text that begins with * stands in quotes: '*/5 * * * *'." : "");
+                 is_alias ? "Put a string that begins with * in quotes: '*/5 * * * *'." : "");
     }
 }
 

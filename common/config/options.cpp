@@ -521,7 +521,8 @@ std::optional<Complaint> read_text(const Option& option, std::string_view text) 
     const auto begins_with = [&](const std::string& one) { return text.starts_with(one); };
     if (!text.empty() && !option.beginnings.empty() &&
         std::none_of(option.beginnings.begin(), option.beginnings.end(), begins_with))
-        return must_be(option, "a text that begins with " + joined_by_or(option.beginnings), text);
+        return must_be(option, "a string that begins with " + joined_by_or(option.beginnings),
+                       text);
     return std::nullopt;
 }
 

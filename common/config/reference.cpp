@@ -23,7 +23,7 @@ keyrota reads the file named by `--config`, otherwise by `KEYROTA_CONFIG`, other
 defaults apply. Precedence, highest first: flag, environment, file, default. There are flags for `data_dir` (`--data-dir`) and
 `log.format` (`--log-format`). In the environment a list is written `30d,7d`; options without a variable can only be set in a file.
 
-A duration is a whole number with a unit: us, ms, s, m, h, d (24 hours), w. Lengths of texts are in bytes. In a text `${NAME}` stands
+A duration is a whole number with a unit: us, ms, s, m, h, d (24 hours), w. Lengths of strings are in bytes. In a string `${NAME}` stands
 for an environment variable. An option marked *secret* can be `file:/PATH` as a whole, and is never shown. An option without a
 default is empty, except `data_dir`: `/var/lib/keyrota` for root, `$XDG_DATA_HOME/keyrota` or `~/.local/share/keyrota` for others.
 
@@ -44,7 +44,7 @@ struct Taker {
 
     template <typename Text>  // std::string or std::filesystem::path
     std::string operator()(const Text*) const {
-        return text("a text");
+        return text("a string");
     }
     std::string operator()(const std::int64_t*) const {
         return fmt::format("a number, {} to {}", option.range.min, option.range.max);
@@ -58,7 +58,7 @@ struct Taker {
             case Items::words:
                 return text("a list of words, each");
             case Items::texts:
-                return text("a list of texts, each");
+                return text("a list of strings, each");
             case Items::variables:
                 return text("a list of NAME=VALUE, each");
         }

@@ -32,7 +32,7 @@ void YamlComplaints::add(const YAML::Mark& mark, const std::string& message,
 bool YamlComplaints::is_known(const YAML::Node& name, const std::vector<std::string>& known,
                               std::set<std::string>& seen) {
     if (!name.IsScalar()) {
-        add(name.Mark(), "the name of an option must be a text");
+        add(name.Mark(), "the name of an option must be a string");
         return false;
     }
     const std::string& text = name.Scalar();

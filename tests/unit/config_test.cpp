@@ -436,8 +436,8 @@ const BadFile kBadFiles[] = {
      "4:7: unknown option \"type\"\n  HINT: Did you mean \"policy.rules[].match.type\"?"},
     {"EmptyName", "'': {log: {level: info}}", "1:1: this is not the name of an option"},
     {"MergeKey", "log:\n  <<: {level: info}\n", "2:3: this is not the name of an option"},
-    {"ListAsName", "? [a, b]\n: 1\n", "1:3: the name of an option must be a text"},
-    {"NullAsName", "~: 1\n", "1:1: the name of an option must be a text"},
+    {"ListAsName", "? [a, b]\n: 1\n", "1:3: the name of an option must be a string"},
+    {"NullAsName", "~: 1\n", "1:1: the name of an option must be a string"},
     {"OptionTwice", "limits:\n  duty: 50\n  batch_size: 10\n  duty: 60\n",
      "4:3: limits.duty is set twice"},
     {"SectionTwice", "log: {level: info}\nlimits:\n\nlog:\n  format: json\n",
@@ -461,7 +461,7 @@ const BadFile kBadFiles[] = {
     {"Tag", "limits:\n  duty: !!int 50\n",
      "2:9: limits.duty has a YAML tag, which no option takes"},
     {"NumberInQuotes", "limits:\n  duty: '50'\n",
-     "2:9: limits.duty must be a whole number, not a text in quotes"},
+     "2:9: limits.duty must be a whole number, not a string in quotes"},
     {"OctalNumber", "limits:\n  batch_size: 010\n",
      "2:15: limits.batch_size must be a whole number without leading zeros, not \"010\""},
     {"HexadecimalNumber", "limits:\n  batch_size: 0x10\n",
@@ -525,7 +525,7 @@ const BadFile kBadFiles[] = {
      "2:41: not valid YAML: illegal flow end"},
     {"UnknownAnchor", "log: {level: *none}",
      "1:14: not valid YAML: the referenced anchor is not defined\n"
-     "  HINT: A text that begins with * stands in quotes: '*/5 * * * *'."},
+     "  HINT: Put a string that begins with * in quotes: '*/5 * * * *'."},
     {"DeepNesting", std::string(100'000, '['), "1:1: not valid YAML: bad file"},
     {"ScopeTwice", "keys: {scopes: [a, b, a]}", "1:23: keys.scopes has \"a\" twice"},
     {"ScopeThatIsTwo", "keys: {scopes: [a b]}",
@@ -604,7 +604,7 @@ const BadFile kBadFiles[] = {
     {"FileSinkWithoutDirectory", "sinks: [{name: a, type: file}]",
      "1:9: a sink of type file needs a directory"},
     {"FileSinkBelowNothing", "sinks: [{name: a, type: file, directory: x}]",
-     "1:42: sinks[].directory must be a text that begins with /, not \"x\""},
+     "1:42: sinks[].directory must be a string that begins with /, not \"x\""},
     {"FileSinkWithACommand", "sinks: [{name: a, type: file, directory: /x, command: [/y]}]",
      "1:55: a sink of type file takes no command\n  HINT: It takes directory."},
     {"ExecSinkWithoutCommand", "sinks: [{name: a, type: exec}]",
@@ -640,7 +640,7 @@ const BadFile kBadFiles[] = {
     {"WebhookTwice", "webhooks: [{name: a, url: 'https://x'}, {name: a, url: 'https://y'}]",
      "1:48: another webhook is named \"a\""},
     {"WebhookOfAnUnknownScheme", "webhooks: [{name: a, url: 'ftp://Zq7secret'}]",
-     "1:27: webhooks[].url must be a text that begins with https:// or http://"},
+     "1:27: webhooks[].url must be a string that begins with https:// or http://"},
     {"UnknownOptionOfASink", "sinks: [{name: a, type: file, directry: /x}]",
      "1:9: a sink of type file needs a directory\n"
      "keyrota.yaml:1:31: unknown option \"directry\"\n  HINT: Did you mean \"directory\"?"},
@@ -1067,7 +1067,7 @@ TEST_F(ConfigTest, AScheduleThatIsNoneIsToldWithItsPlace) {
     EXPECT_THAT(errors(), StartsWith("keyrota.yaml:1:12: schedules must be a mapping, not a single "
                                      "value"));
     given_file("schedules: {a: */5 * * * *}\n");
-    EXPECT_THAT(errors(), HasSubstr("A text that begins with * stands in quotes"));
+    EXPECT_THAT(errors(), HasSubstr("Put a string that begins with * in quotes"));
 }
 
 TEST_F(ConfigTest, AHealthCheckIsAUrlThatIsNeverShown) {
@@ -1076,10 +1076,10 @@ TEST_F(ConfigTest, AHealthCheckIsAUrlThatIsNeverShown) {
     EXPECT_EQ(setting("ping.url"), "<redacted> from keyrota.yaml:1");
     given_file("ping: {url: 'ftp://hc-ping.com/Zq7'}\n");
     EXPECT_EQ(errors(),
-              "keyrota.yaml:1:13: ping.url must be a text that begins with https:// or http://");
+              "keyrota.yaml:1:13: ping.url must be a string that begins with https:// or http://");
     given_file("metrics: {textfile_dir: metrics}\n");
     EXPECT_EQ(errors(),
-              "keyrota.yaml:1:25: metrics.textfile_dir must be a text that begins with /, not "
+              "keyrota.yaml:1:25: metrics.textfile_dir must be a string that begins with /, not "
               "\"metrics\"");
 }
 
