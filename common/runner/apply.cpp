@@ -19,10 +19,6 @@ namespace {
 constexpr Statement kAnalyzePlan{"analyze_plan_item",
                                  "select keyrota.analyze_plan_item()::text as done"};
 
-// Gateways wait for keys, nobody waits for findings: a batch of them is larger, which saves a
-// quarter of their time.
-constexpr std::int64_t kFindingsInBatch = 10;
-
 // The keys of one transaction: a dense stretch of the check's items in key order.
 struct Batch {
     std::string ids;  // bigint[] as text
@@ -36,15 +32,13 @@ struct Batch {
 bool for_each_batch(Run& run, const CheckReport& report, const char* kind,
                     const std::function<void(const Batch&)>& work) {
     DutyCycle duty(run.config.limits.duty, run.interruption);
-    const bool locks_keys = std::string_view(kind) == "action";
-    const std::int64_t size = run.config.limits.batch_size * (locks_keys ? 1 : kFindingsInBatch);
     for (std::int64_t after = -1;;) {
         if (run.interruption.requested()) return false;
         const Row next = run.session.one(sql::next_batch, {{"run_id", run.run_id},
                                                            {"check_id", report.check_id},
                                                            {"kind", kind},
                                                            {"after", after},
-                                                           {"size", size}});
+                                                           {"size", run.config.limits.batch_size}});
         if (next.int64("total") == 0) return true;
         work({next.text("ids"), next.int64("first"), next.int64("last"), next.int64("total")});
         after = next.int64("last");
