@@ -180,8 +180,8 @@ Command Command::under(const char* heading) const {
 
 void Command::prepare(CLI::App& below) const {
     below.group(heading_);
-    below.fallthrough();  // global options may stand anywhere
-    below.set_help_all_flag("--help-all", "show the help of all commands")->group("");
+    below.fallthrough();        // global options may stand anywhere
+    below.set_help_all_flag();  // falls through to the program, whose help names it
 }
 
 Command Command::add(const char* name, const std::string& sentence, const Help& help) {
