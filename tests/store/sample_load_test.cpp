@@ -46,7 +46,7 @@ TEST_F(SampleLoad, FillsEveryTableWithWhatWasAskedFor) {
     EXPECT_EQ(count("owner"), 80);
     EXPECT_EQ(count("team"), 10);
     EXPECT_EQ(count("usage_gateway where last_seen_at is not null"), 3);
-    EXPECT_GT(count("usage_sample"), 2000);
+    EXPECT_GT(count("usage_sample"), 1000);  // a weekend has half of a working day's
     EXPECT_EQ(count("usage_sample where at > now() or at < now() - interval '50 hours'"), 0);
     EXPECT_EQ(count("api_key where lineage_id <> key_id or source <> 'native'"), 0);
     EXPECT_THAT(summary, HasSubstr("loaded 2000 keys of 80 owners in 10 teams (key_id 1 to 2000)"));
