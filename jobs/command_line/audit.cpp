@@ -57,7 +57,8 @@ void declare_export(Command& audit, Program& program) {
         .type("KEY");
     exported.option("--since", given->since_text, "only from this instant on (UTC)").type("TIME");
     exported.option("--until", given->until_text, "only before this instant (UTC)").type("TIME");
-    exported.option("--action", given->action, "only of this action").type("ACTION");
+    exported.option("--action", given->action, "only of this action, such as key.deactivate")
+        .type("ACTION");
     exported
         .option("--out", given->file,
                 "write to this file, readable by you alone; default: standard output")
